@@ -1,0 +1,170 @@
+"""The API for programs, `/api/v1`: search by a picture, a part of one, or an image that is in a gallery."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI, Schema
+from ninja.openapi.docs import Swagger
+
+from embeddings.images import RefusedImage
+from search import asking
+from search.encoders import NoEncoder
+from search.models import Image
+from search.scope import UnknownDataset, scope_for
+
+api = NinjaAPI(
+    title="ImgSim",
+    version="1",
+    description="Find the images most like a picture, in your own galleries.",
+    docs=Swagger(settings={"persistAuthorization": True}),
+)
+
+
+class HitOut(Schema):
+    """One image, and how far it is from the query: cosine distance 0..2, similarity = 1 - distance."""
+
+    id: int
+    source: str
+    label: str
+    dataset: str
+    distance: float
+    similarity: float
+    url: str
+    thumbnail_url: str
+
+
+class TookOut(Schema):
+    """Milliseconds of each step."""
+
+    decode: float
+    embed: float
+    search: float
+
+
+class SearchOut(Schema):
+    """The nearest images, nearest first. exact: every image in scope was compared."""
+
+    hits: list[HitOut]
+    exact: bool
+    encoder: str
+    took_ms: TookOut
+
+
+class ProblemOut(Schema):
+    """Why a request was not answered (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+_FIELDS = {
+    "dataset": {"type": "string", "description": "Name or slug of a dataset; every visible one if left out."},
+    "encoder": {"type": "string", "description": "Name of an encoder; the default one if left out."},
+    "k": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
+    "crop": {"type": "string", "description": "x,y,width,height as fractions: search with this part of the picture."},
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["image"],
+                    "properties": {"image": {"type": "string", "format": "binary"}, **_FIELDS},
+                }
+            },
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "image": {"type": "string", "format": "byte", "description": "The picture, base64."},
+                        "image_id": {"type": "integer", "description": "Instead: an image of a gallery."},
+                        **_FIELDS,
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@api.post(
+    "/v1/search",
+    response={200: SearchOut, 400: ProblemOut, 404: ProblemOut, 422: ProblemOut, 503: ProblemOut},
+    openapi_extra=_BODY,
+    summary="Search by a picture",
+)
+def search(request: HttpRequest) -> HttpResponse:
+    """Send a picture, get the images most like it."""
+    try:
+        return JsonResponse(_search(request).as_json())
+    except RefusedImage as error:
+        return _problem(422, error.code, error.reason)
+    except asking.BadRequest as error:
+        return _problem(400, "bad_request", str(error))
+    except (UnknownDataset, Image.DoesNotExist) as error:
+        return _problem(404, "not_found", str(error))
+    except NoEncoder as error:
+        return _problem(503 if not _words(request).get("encoder") else 404, "no_encoder", str(error))
+
+
+def _search(request: HttpRequest) -> asking.Result:
+    words = _words(request)
+    k = asking.read_k(str(words.get("k", 10)))
+    encoder, dataset = str(words.get("encoder", "")), str(words.get("dataset", ""))
+    crop = asking.read_crop(str(words["crop"])) if words.get("crop") else None
+    if "image_id" in words:
+        scope = scope_for(request.user, dataset)
+        image = _image(request, words["image_id"])
+        return asking.by_image(image, scope.without(image.pk), encoder=encoder, k=k)
+    return asking.by_picture(
+        _picture(request, words), scope_for(request.user, dataset), encoder=encoder, k=k, crop=crop
+    )
+
+
+def _words(request: HttpRequest) -> dict[str, Any]:
+    """Return the fields of the request, from its form or its JSON. Raises BadRequest."""
+    if request.content_type != "application/json":
+        return request.POST.dict()
+    try:
+        words = json.loads(request.body)
+    except ValueError as error:
+        raise asking.BadRequest(f"The body is no JSON: {error}.") from error
+    if not isinstance(words, dict):
+        raise asking.BadRequest("The body must be a JSON object.")
+    return {name: value for name, value in words.items() if value is not None}
+
+
+def _picture(request: HttpRequest, words: dict[str, Any]) -> bytes:
+    if upload := request.FILES.get("image"):
+        return upload.read()
+    if encoded := words.get("image"):
+        try:
+            return base64.b64decode(str(encoded), validate=True)
+        except binascii.Error as error:
+            raise asking.BadRequest("image must be a file (multipart), or base64 (JSON).") from error
+    raise asking.BadRequest(
+        "Send a picture as the file 'image' (multipart), as 'image' in base64 or an 'image_id' (JSON)."
+    )
+
+
+def _image(request: HttpRequest, image_id: object) -> Image:
+    visible = scope_for(request.user).dataset_ids
+    image = Image.objects.filter(pk=image_id if isinstance(image_id, int) else None, dataset_id__in=visible).first()
+    if image is None:
+        raise Image.DoesNotExist(f"There is no image {image_id!r}.")
+    return image
+
+
+def _problem(status: int, code: str, detail: str) -> JsonResponse:
+    body = {"type": "about:blank", "title": code.replace("_", " "), "status": status, "code": code, "detail": detail}
+    return JsonResponse(body, status=status, content_type="application/problem+json")

@@ -1,0 +1,12 @@
+"""The app that owns the rows: datasets, images, encoders, embeddings, jobs."""
+
+from django.apps import AppConfig
+
+
+class SearchConfig(AppConfig):
+    name = "search"
+    verbose_name = "ImgSim"
+
+    def ready(self) -> None:
+        # Registers the system checks; they may be imported only when the apps are ready.
+        from search import checks  # noqa: F401

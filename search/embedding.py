@@ -1,0 +1,225 @@
+"""Images become vectors: a batch is claimed, decoded once, encoded once and written once.
+
+Everything here can be killed at any line and run again: a batch is written in one transaction or not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+from numpy.typing import NDArray
+from pgvector import HalfVector
+
+from embeddings import images
+from search import encoders, jobs, queue
+from search.models import Embedding, Encoder, Image
+
+logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 64
+LEASE = timedelta(minutes=5)
+# A picture that was begun so often and never finished takes its worker down with it.
+MAX_ATTEMPTS = 3
+N_TAGS = 5
+# Below this a class of the thousand is a guess that nobody would search for.
+LEAST_TAG_PROBABILITY = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a batch."""
+
+    n_embedded: int = 0
+    n_refused: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """An image that has to be embedded, as far as the work needs it."""
+
+    id: int
+    dataset_id: int
+    sha256: str
+    path: Path
+    job_id: int | None
+    is_new: bool  # thumbnail and pHash are still to be made
+
+
+def embed(encoder: Encoder, image_ids: Sequence[int]) -> Outcome:
+    """Embed those of the images that this encoder has still to embed, and return how many were.
+
+    Images that wait for their first embedding are only taken by the default encoder, which makes their thumbnail too.
+    Raises encoders.NoEncoder where the encoder cannot be loaded; the images keep waiting then.
+    """
+    network = encoders.network(encoder)
+    claimed = _claim(image_ids) if encoder.is_default else []
+    try:
+        outcome = _embed(encoder, network, claimed + _missing(encoder, image_ids))
+    except Exception:
+        _release(claimed)
+        raise
+    ended = [jobs.settle(job_id) for job_id in {task.job_id for task in claimed} if job_id]
+    if any(ended):
+        queue.send_after_load(encoder.pk)
+    return outcome
+
+
+def _embed(encoder: Encoder, network: encoders.Network, tasks: list[_Task]) -> Outcome:
+    """Decode, encode and write."""
+    done: list[tuple[_Task, images.Prepared]] = []
+    refused: list[tuple[_Task, images.RefusedImage]] = []
+    for task in tasks:
+        try:
+            size = network.spec.input_size
+            done.append((task, images.prepare(task.path, input_size=size, thumbnail=task.is_new)))
+        except images.RefusedImage as error:
+            refused.append((task, error))
+    for task, prepared in done:
+        if task.is_new:
+            default_storage.save(_thumbnail_name(task), ContentFile(prepared.thumbnail))
+    inputs = np.stack([prepared.input for _, prepared in done]) if done else None
+    vectors, tags = _encode(network, inputs)
+    with transaction.atomic():
+        _write(encoder, done, vectors, tags)
+        _refuse(refused)
+    return Outcome(n_embedded=len(done), n_refused=len(refused))
+
+
+def _encode(
+    network: encoders.Network, inputs: NDArray[np.uint8] | None
+) -> tuple[NDArray[np.float32], list[list[tuple[str, float]]]]:
+    if inputs is None:
+        return np.empty((0, network.spec.dim), dtype=np.float32), []
+    if network.spec.n_classes:
+        return network.encode_with_tags(inputs, top=N_TAGS)
+    return network.encode(inputs), []
+
+
+def _claim(image_ids: Sequence[int]) -> list[_Task]:
+    """Take the pending images that nobody holds; give up on those that were taken too often."""
+    now = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE search_image SET leased_until = %(until)s, n_attempts = n_attempts + 1
+            WHERE id IN (SELECT id FROM search_image
+                         WHERE id = ANY(%(ids)s) AND status = 'pending'
+                           AND (leased_until IS NULL OR leased_until < %(now)s)
+                         ORDER BY id FOR UPDATE SKIP LOCKED)
+            RETURNING id, dataset_id, sha256, file, in_place_path, job_id, n_attempts
+            """,
+            {"until": now + LEASE, "now": now, "ids": list(image_ids)},
+        )
+        rows = cursor.fetchall()
+    given_up = [_task(row[:6], is_new=True) for row in rows if row[6] > MAX_ATTEMPTS]
+    if given_up:
+        reason = "Reading it stopped the worker each time it was tried. Save it again with a picture editor."
+        _refuse([(task, images.RefusedImage("crashed", reason)) for task in given_up])
+        for job_id in {task.job_id for task in given_up if task.job_id}:
+            jobs.settle(job_id)
+    return [_task(row[:6], is_new=True) for row in rows if row[6] <= MAX_ATTEMPTS]
+
+
+def _release(tasks: list[_Task]) -> None:
+    """Give claimed images back at once: what failed was not their fault, and nobody has to wait for the lease."""
+    Image.objects.filter(pk__in=[task.id for task in tasks], status=Image.Status.PENDING).update(
+        leased_until=None, n_attempts=F("n_attempts") - 1
+    )
+
+
+def _missing(encoder: Encoder, image_ids: Sequence[int]) -> list[_Task]:
+    """Return the ready images that have no vector of this encoder."""
+    rows = (
+        Image.objects.filter(pk__in=image_ids, status=Image.Status.READY)
+        .exclude(pk__in=Embedding.objects.filter(encoder=encoder, image__in=list(image_ids)).values("image"))
+        .values_list("pk", "dataset_id", "sha256", "file", "in_place_path", "job_id")
+    )
+    return [_task(row, is_new=False) for row in rows]
+
+
+def _task(row: tuple[Any, ...], *, is_new: bool) -> _Task:
+    image_id, dataset_id, sha256, file, in_place_path, job_id = row
+    path = Path(default_storage.path(file)) if file else Path(in_place_path)
+    return _Task(id=image_id, dataset_id=dataset_id, sha256=sha256, path=path, job_id=job_id, is_new=is_new)
+
+
+def _thumbnail_name(task: _Task) -> str:
+    return f"thumbnails/{task.dataset_id}/{task.sha256[:2]}/{task.sha256}.jpg"
+
+
+def _write(
+    encoder: Encoder,
+    done: list[tuple[_Task, images.Prepared]],
+    vectors: NDArray[np.float32],
+    tags: list[list[tuple[str, float]]],
+) -> None:
+    """Write the vectors of a batch, and the facts of its new images, in the caller's transaction."""
+    if not done:
+        return
+    facts = [
+        (_thumbnail_name(task), prepared.format, prepared.width, prepared.height, prepared.phash, task.id)
+        for task, prepared in done
+        if task.is_new
+    ]
+    # Binary parameters, which Django's own cursor does not send; an image deleted meanwhile gets no vector.
+    with _binary_cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO search_embedding (image_id, encoder_id, dataset_id, vector)
+            SELECT id, %s, dataset_id, %b::halfvec FROM search_image WHERE id = %s FOR KEY SHARE
+            ON CONFLICT (image_id, encoder_id) DO UPDATE SET vector = EXCLUDED.vector
+            """,
+            [(encoder.pk, HalfVector(vector), task.id) for (task, _), vector in zip(done, vectors, strict=True)],
+        )
+        if facts:
+            cursor.executemany(
+                """
+                UPDATE search_image SET status = 'ready', leased_until = NULL, error_code = '', error_detail = '',
+                       thumbnail = %s, format = %s, width = %s, height = %s, phash = %s::bit(64)
+                WHERE id = %s
+                """,
+                facts,
+            )
+        if tags:
+            cursor.executemany(
+                "UPDATE search_image SET tags = %s::varchar[] WHERE id = %s",
+                [
+                    ([name for name, probability in found if probability >= LEAST_TAG_PROBABILITY], task.id)
+                    for (task, _), found in zip(done, tags, strict=True)
+                ],
+            )
+
+
+def _binary_cursor() -> psycopg.Cursor[Any]:
+    """Return a cursor of Django's connection whose parameters are bound by the server."""
+    connection.ensure_connection()
+    raw = connection.connection
+    raw = getattr(raw, "_wrapped", raw)
+    from pgvector.psycopg import register_vector  # here: it is only of use with a live connection
+
+    if not getattr(raw, "knows_vectors", False):
+        register_vector(raw)
+        raw.knows_vectors = True
+    return psycopg.Cursor(raw)
+
+
+def _refuse(refused: list[tuple[_Task, images.RefusedImage]]) -> None:
+    """Record why images were refused. One that was ready before stays ready; it only has no vector of this encoder."""
+    for task, error in refused:
+        logger.warning("Image %d is refused (%s): %s", task.id, error.code, error.reason)
+        if task.is_new:
+            Image.objects.filter(pk=task.id, status=Image.Status.PENDING).update(
+                status=Image.Status.REFUSED, error_code=error.code, error_detail=error.reason, leased_until=None
+            )

@@ -1,0 +1,83 @@
+"""From an encoder's row to the network behind it: loaded on first use, once a process, shared by its threads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.db import transaction
+
+from embeddings import specs
+from embeddings.encoder import Encoder as Network
+from embeddings.encoder import EncoderDamaged, EncoderMissing
+from search.models import Encoder
+
+logger = logging.getLogger(__name__)
+
+_networks: dict[str, Network] = {}
+_loading = threading.Lock()
+_n_threads: int | None = None
+
+
+class NoEncoder(Exception):
+    """There is no encoder of that name, or none at all. The message says what to run."""
+
+
+def default() -> Encoder:
+    """Return the row of the default encoder. Raises NoEncoder where none is installed."""
+    encoder = Encoder.objects.filter(is_default=True).first()
+    if encoder is None:
+        raise NoEncoder("No encoder is installed yet. Run: manage.py install_encoder mobilenet_v2")
+    return encoder
+
+
+def by_name(name: str) -> Encoder:
+    """Return an encoder's row; the default one for an empty name. Raises NoEncoder naming those that exist."""
+    if not name:
+        return default()
+    encoder = Encoder.objects.filter(name=name).first()
+    if encoder is None:
+        known = ", ".join(Encoder.objects.values_list("name", flat=True)) or "none"
+        hint = f" Run: manage.py install_encoder {name}" if name in specs.SPECS else ""
+        raise NoEncoder(f"There is no encoder named {name!r}. Installed: {known}.{hint}")
+    return encoder
+
+
+def network(encoder: Encoder) -> Network:
+    """Return the network of an encoder, loading it on first use. Raises NoEncoder where its files are gone."""
+    # Keyed by the weights too: an encoder that is installed anew is loaded anew.
+    key = f"{encoder.name}:{encoder.weights_sha256}"
+    with _loading:
+        if key not in _networks:
+            try:
+                _networks[key] = Network.load(encoder.folder, n_threads=_n_threads)
+            except (EncoderMissing, EncoderDamaged) as error:
+                raise NoEncoder(str(error)) from error
+        return _networks[key]
+
+
+def use_threads(n_threads: int | None) -> None:
+    """Say with how many threads this process encodes (None: all cores). Networks that are loaded are dropped."""
+    global _n_threads
+    with _loading:
+        _n_threads = n_threads
+        _networks.clear()
+
+
+def warm_up() -> None:
+    """Load the default encoder and run it once; say in the log why not where that fails."""
+    import numpy as np  # here, so that importing this module stays light for commands that embed nothing
+
+    try:
+        encoder = default()
+        size = network(encoder).spec.input_size
+        network(encoder).encode(np.zeros((1, size, size, 3), dtype=np.uint8))
+    except NoEncoder as error:
+        logger.warning("Nothing to warm up: %s", error)
+
+
+def set_default(encoder: Encoder) -> None:
+    """Make an encoder the one that answers searches, in one transaction."""
+    with transaction.atomic():
+        Encoder.objects.filter(is_default=True).exclude(pk=encoder.pk).update(is_default=False)
+        Encoder.objects.filter(pk=encoder.pk).update(is_default=True)

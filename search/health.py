@@ -1,0 +1,63 @@
+"""Whether the site is alive, and whether it can do its work. For load balancers, containers and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.core.cache import cache
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+
+from search import encoders, queue
+
+
+def alive(request: HttpRequest) -> JsonResponse:
+    """Answer as long as the process does."""
+    return JsonResponse({"alive": True})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """Look at each part that a search or an import needs; 503 where one is missing."""
+    parts = {name: _look(check) for name, check in _CHECKS.items()}
+    is_ready = all(word == "ok" for word in parts.values())
+    return JsonResponse({"ready": is_ready, **parts}, status=200 if is_ready else 503)
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _broker() -> None:
+    cache.get("readyz")
+
+
+def _encoder() -> None:
+    encoders.network(encoders.default())
+
+
+def _worker() -> None:
+    # Answered from the cache for some seconds: each question waits for the workers' answers.
+    n_workers = cache.get("n_workers")
+    if not n_workers:
+        n_workers = queue.n_workers(timeout_s=1.0)
+        cache.set("n_workers", n_workers, 10)
+    if not n_workers:
+        raise LookupError("no worker answers")
+
+
+_CHECKS: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "broker": _broker,
+    "encoder": _encoder,
+    "worker": _worker,
+}
+
+
+def _look(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:  # noqa: BLE001 -- any failure of a part is the answer here
+        # The text of an error may name hosts and paths; visitors get its kind.
+        return type(error).__name__
+    return "ok"

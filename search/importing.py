@@ -1,0 +1,205 @@
+"""An import from beginning to end: the request, the reading, the wait for the embeddings, the index, the report."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError
+
+from search import encoders, indexing, ingest, jobs, labels, queue, reconciling
+from search.local_workers import LocalWorkers
+from search.models import Dataset, Encoder, Image, Job
+from search.progress import Bars
+from search.sources import Source, open_source
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_WITHOUT_WORKER = 20.0
+
+
+class CannotImport(Exception):
+    """The request makes no sense, or nothing can carry it out. The message says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What somebody wants imported, and how."""
+
+    path: Path
+    dataset: str
+    labels: str = "folder"
+    split: ingest.SplitChoice = "auto"
+    in_place: bool = False
+    is_public: bool = True
+    embeds_here: bool = False
+    waits: bool = False
+    owner: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What an import came to."""
+
+    dataset: str
+    job_id: int
+    n_found: int
+    n_added: int
+    n_unchanged: int
+    n_embedded: int
+    n_pending: int
+    refused: list[dict[str, str]]
+    ignored: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "job": self.job_id,
+            "found": self.n_found,
+            "added": self.n_added,
+            "unchanged": self.n_unchanged,
+            "embedded": self.n_embedded,
+            "pending": self.n_pending,
+            "refused": self.refused,
+            "ignored": self.ignored,
+        }
+
+
+def run(request: Request, bars: Bars) -> Report:
+    """Import what is requested; embed it here, wait for the workers, or leave it to them.
+
+    Raises sources.SourceMissing, labels.LabelsUnreadable, encoders.NoEncoder, CannotImport.
+    """
+    source = open_source(request.path)
+    if request.in_place and source.is_archive:
+        raise CannotImport("Pictures inside an archive cannot stay in place. Unpack it, or leave out --in-place.")
+    rule = _rule(request.labels)
+    encoder = encoders.default()
+    if request.embeds_here:
+        encoders.network(encoder)  # an encoder that cannot be loaded is found out before anything is written
+    dataset = _dataset(request)
+    plan = ingest.Plan(dataset=dataset, source=source, rule=rule, split=request.split, in_place=request.in_place)
+    parameters = {"path": str(request.path), "dataset": dataset.name, "labels": request.labels, "split": request.split}
+    job = jobs.begin(Job.Kind.IMPORT, parameters, request.owner)
+    local = LocalWorkers(encoder) if request.embeds_here else None
+    with _failing_with(job), contextlib.closing(local) if local else contextlib.nullcontext():
+        tally = _read(plan, job, encoder, local, bars)
+        jobs.wait_for_embeddings(job)
+        if not tally.n_found:
+            raise CannotImport(f"There are no pictures in {request.path}.{_ignored_note(source)}")
+        if request.waits:
+            _wait(job, local, bars)
+        if jobs.settle(job.pk) and not request.waits:
+            queue.send_after_load(encoder.pk)
+        if request.waits:
+            _index(encoder, bars)
+    return _report(plan, job, tally)
+
+
+def _rule(name: str) -> labels.Rule:
+    if name == "folder":
+        return labels.from_folders
+    return labels.without_labels if name == "none" else labels.read_table(Path(name).expanduser())
+
+
+def _dataset(request: Request) -> Dataset:
+    name = request.dataset.strip()
+    if not name or len(name) > 100:
+        raise CannotImport("A dataset needs a name of 1 to 100 characters.")
+    try:
+        dataset, _ = Dataset.objects.get_or_create(
+            name=name, defaults={"is_public": request.is_public, "owner": request.owner}
+        )
+    except IntegrityError as error:  # two datasets made at once can want the same slug
+        raise CannotImport(f"The dataset {name} is being made by somebody else. Try again.") from error
+    return dataset
+
+
+def _ignored_note(source: Source) -> str:
+    kinds = ", ".join(f"{n} {ending}" for ending, n in source.ignored.most_common())
+    return f" Left out, because they are no pictures: {kinds}." if kinds else ""
+
+
+@contextlib.contextmanager
+def _failing_with(job: Job) -> Iterator[None]:
+    """Mark the job as failed when its import cannot go on; what is in stays in."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        jobs.fail(job, "Stopped by hand. Import again to go on.")
+        raise
+    except Exception as error:
+        jobs.fail(job, str(error) or type(error).__name__)
+        raise
+
+
+def _read(plan: ingest.Plan, job: Job, encoder: Encoder, local: LocalWorkers | None, bars: Bars) -> ingest.Tally:
+    def send(image_ids: list[int]) -> None:
+        if local:
+            local.send(image_ids)
+            return
+        for batch in reconciling.batches(image_ids):
+            queue.send_embed(encoder.pk, batch)
+
+    tally = ingest.Tally()
+    for tally in ingest.read_all(plan, job, send):
+        bars.move("reading", tally.position, plan.source.total, f"{tally.n_found} found, {tally.n_added} new")
+        if local:
+            bars.move("embedding", local.n_embedded, tally.n_added, f"{local.n_embedded} embedded")
+    return tally
+
+
+def _wait(job: Job, local: LocalWorkers | None, bars: Bars) -> None:
+    """Wait until no image of the job is pending."""
+    moved_at, last = time.monotonic(), -1
+    while True:
+        is_over = local.is_done() if local else True
+        now = jobs.standing(job)
+        done = now.n_ready + now.n_refused
+        bars.move("embedding", done, done + now.n_pending, f"{now.n_ready} embedded, {now.n_refused} refused")
+        if is_over and (not now.n_pending or local):
+            return
+        if done != last:
+            moved_at, last = time.monotonic(), done
+        if not local and time.monotonic() - moved_at > _SECONDS_WITHOUT_WORKER and not queue.n_workers():
+            raise CannotImport(
+                "No worker answers. The pictures are in and wait: start a worker "
+                "(celery -A imgsim_site worker), or import again with --sync."
+            )
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _index(encoder: Encoder, bars: Bars) -> None:
+    """Build the index where it is worthwhile, here or by waiting for the worker that builds it."""
+    if not indexing.is_worthwhile(encoder):
+        return
+    while not indexing.is_valid(encoder):
+        bars.move("indexing", 0, 1, "building the index")
+        if not indexing.build(encoder, report=lambda _: None):
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
+def _report(plan: ingest.Plan, job: Job, tally: ingest.Tally) -> Report:
+    job.refresh_from_db()
+    now = jobs.standing(job)
+    refused = [
+        {"source": refusal.source, "code": refusal.code, "reason": refusal.reason} for refusal in job.refusals.all()
+    ]
+    refused += [
+        {"source": image.source, "code": image.error_code, "reason": image.error_detail}
+        for image in Image.objects.filter(job=job, status=Image.Status.REFUSED).order_by("pk")
+    ]
+    return Report(
+        dataset=plan.dataset.name,
+        job_id=job.pk,
+        n_found=tally.n_found,
+        n_added=tally.n_added,
+        n_unchanged=tally.n_unchanged,
+        n_embedded=now.n_ready,
+        n_pending=now.n_pending,
+        refused=refused,
+        ignored=dict(plan.source.ignored),
+    )

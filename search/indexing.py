@@ -1,0 +1,77 @@
+"""Rows and their HNSW indexes: one partial index for each encoder, built after loading."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+
+from search.models import Embedding, Encoder
+from search.neighbours import index_name
+
+logger = logging.getLogger(__name__)
+
+_OPERATOR_CLASSES = {"cosine": "halfvec_cosine_ops", "l2": "halfvec_l2_ops"}
+# The key of the advisory lock under which one index is built at a time.
+_LOCK = 0x1496
+
+
+def is_worthwhile(encoder: Encoder) -> bool:
+    """Return whether the encoder has more vectors than a search compares one by one."""
+    enough = settings.EXACT_SEARCH_UP_TO
+    return Embedding.objects.filter(encoder=encoder).order_by()[enough : enough + 1].exists()
+
+
+def is_valid(encoder: Encoder) -> bool:
+    """Return whether the encoder's index stands and is complete."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid)",
+            [index_name(encoder)],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def build(encoder: Encoder, report: Callable[[str], None] = logger.info) -> bool:
+    """Build the encoder's index beside running searches and imports; return whether it was built now.
+
+    An index that stands is left alone; half of one, from a build that was killed, is dropped first. Statistics and the
+    visibility map are brought up to date in any case, because the counts that choose the plan read them.
+    Must run outside a transaction.
+    """
+    built = False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
+        if not cursor.fetchone()[0]:
+            report("An index is being built already; leaving it to that.")
+            return False
+        try:
+            if not is_valid(encoder):
+                report(f"Building the index of {encoder.name}")
+                name, dim = index_name(encoder), encoder.dim
+                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+                cursor.execute(
+                    f"CREATE INDEX CONCURRENTLY {name} ON search_embedding "
+                    f"USING hnsw ((vector::halfvec({dim:d})) {_OPERATOR_CLASSES[encoder.distance]}) "
+                    f"WHERE encoder_id = {encoder.pk:d}"
+                )
+                built = True
+            cursor.execute("VACUUM (ANALYZE) search_embedding")
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    return built
+
+
+def drop(encoder: Encoder) -> None:
+    """Drop the encoder's index; searches compare every vector from then on. Must run outside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index_name(encoder)}")
+
+
+def progress() -> tuple[int, int] | None:
+    """Return (done, total) blocks of the index that is being built, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tuples_done, tuples_total FROM pg_stat_progress_create_index LIMIT 1")
+        return cursor.fetchone()

@@ -1,0 +1,166 @@
+"""Import: files become rows. Walk, hash, check the header, keep the original, insert; embedding follows elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from embeddings import images
+from embeddings.images.decoding import content_of
+from search import jobs
+from search.labels import Marks, Rule
+from search.models import Dataset, Image, Job, Refusal
+from search.sources import Found, Source
+
+CHUNK_SIZE = 256
+SplitChoice = Literal["auto", "none", "train", "val", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an import is asked to do."""
+
+    dataset: Dataset
+    source: Source
+    rule: Rule
+    split: SplitChoice = "auto"
+    in_place: bool = False
+
+
+@dataclass
+class Tally:
+    """What an import has come to so far."""
+
+    n_found: int = 0
+    n_added: int = 0
+    n_unchanged: int = 0
+    position: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """A file whose header was accepted."""
+
+    source: str
+    sha256: str
+    content: bytes
+    header: images.Header
+    marks: Marks
+    in_place_path: str
+
+
+def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterator[Tally]:
+    """Make rows of all files of a source, chunk by chunk; yield the tally after each.
+
+    `send` gets the ids of the images that wait for their embedding: the new ones, and those found waiting from before.
+    Files that cannot be taken become refusals of the job, and the rest goes on.
+    """
+    tally = Tally()
+    for chunk in _chunks(plan.source, CHUNK_SIZE):
+        candidates: list[_Candidate] = []
+        for found in chunk:
+            try:
+                candidates.append(_examine(plan, found))
+            except images.RefusedImage as error:
+                source = plan.source.source_of(found.name)
+                tally.refusals.append(Refusal(job=job, source=source, code=error.code, reason=error.reason))
+        tally.n_found += len(chunk)
+        tally.position = chunk[-1].position
+        Refusal.objects.bulk_create(refusal for refusal in tally.refusals if refusal.pk is None)
+        n_added, pending = _insert(plan, job, candidates)
+        tally.n_added += n_added
+        tally.n_unchanged += len(candidates) - n_added
+        if pending:
+            send(pending)
+        jobs.move_on(
+            job,
+            n_done=tally.n_added + tally.n_unchanged,
+            n_failed=len(tally.refusals),
+            n_total=max(tally.n_found, 0),
+        )
+        yield tally
+
+
+def _chunks(found: Iterable[Found], size: int) -> Iterator[list[Found]]:
+    chunk: list[Found] = []
+    for one in found:
+        chunk.append(one)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _examine(plan: Plan, found: Found) -> _Candidate:
+    """Read a file once, hash it and check its header. Raises RefusedImage."""
+    if isinstance(found.content, images.RefusedImage):
+        raise found.content
+    content = content_of(found.content)
+    marks = plan.rule(found.name)
+    return _Candidate(
+        source=plan.source.source_of(found.name),
+        sha256=images.sha256_of(content),
+        content=content,
+        header=images.read_header(content),
+        marks=marks if plan.split == "auto" else Marks(marks.label, plan.split),
+        in_place_path=str(Path(found.content).resolve()) if plan.in_place and isinstance(found.content, Path) else "",
+    )
+
+
+def _insert(plan: Plan, job: Job, candidates: list[_Candidate]) -> tuple[int, list[int]]:
+    """Insert the candidates that the dataset does not have; return how many, and the ids that wait for embedding."""
+    wanted = {candidate.sha256: candidate for candidate in candidates}
+    known = dict(Image.objects.filter(dataset=plan.dataset, sha256__in=wanted).values_list("sha256", "pk"))
+    _complete(plan, {known[sha256]: wanted[sha256].marks for sha256 in known})
+    fresh = [candidate for sha256, candidate in wanted.items() if sha256 not in known]
+    # Files first: a row without its file would be a lie, a file without its row is only found again.
+    names = {} if plan.in_place else {one.sha256: _keep_original(plan.dataset, one) for one in fresh}
+    rows = [
+        Image(
+            dataset=plan.dataset,
+            job=job,
+            sha256=one.sha256,
+            source=one.source,
+            file=names.get(one.sha256, ""),
+            in_place_path=one.in_place_path,
+            format=one.header.format,
+            width=one.header.width,
+            height=one.header.height,
+            n_bytes=one.header.n_bytes,
+            label=one.marks.label,
+            split=one.marks.split or Image.Split.NONE,
+        )
+        for one in fresh
+    ]
+    # Another import may insert the same content at the same moment; the one that comes second changes nothing.
+    Image.objects.bulk_create(rows, ignore_conflicts=True)
+    waiting = Image.objects.filter(dataset=plan.dataset, sha256__in=wanted, status=Image.Status.PENDING)
+    n_added = waiting.filter(job=job, sha256__in=[one.sha256 for one in fresh]).count()
+    # Images that wait from an import that was killed are this one's to finish, and refused ones its to report.
+    unfinished = [Image.Status.PENDING, Image.Status.REFUSED]
+    Image.objects.filter(dataset=plan.dataset, sha256__in=wanted, status__in=unfinished).exclude(job=job).update(
+        job=job
+    )
+    return n_added, list(waiting.values_list("pk", flat=True))
+
+
+def _complete(plan: Plan, marks: dict[int, Marks]) -> None:
+    """Give images that are there already the label and split they lack; what they have is not overwritten."""
+    lacking = Image.objects.filter(pk__in=[pk for pk, found in marks.items() if found.label or found.split])
+    for image in lacking.filter(label="") | lacking.filter(split=Image.Split.NONE):
+        label = image.label or marks[image.pk].label
+        split = image.split if image.split != Image.Split.NONE else marks[image.pk].split or Image.Split.NONE
+        if (label, split) != (image.label, image.split):
+            Image.objects.filter(pk=image.pk).update(label=label, split=split)
+
+
+def _keep_original(dataset: Dataset, one: _Candidate) -> str:
+    name = f"originals/{dataset.pk}/{one.sha256[:2]}/{one.sha256}.{one.header.format.lower()}"
+    return default_storage.save(name, ContentFile(one.content))

@@ -1,0 +1,91 @@
+"""Jobs: begun, moved on, settled. What a job still has to do is read from rows, never from the queue."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from search.models import Image, Job
+
+logger = logging.getLogger(__name__)
+
+# A reading job moves on at least once a minute; one that has not for so long was killed.
+STALE_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How the images of a job stand."""
+
+    n_pending: int
+    n_ready: int
+    n_refused: int
+
+
+def begin(kind: str, parameters: dict[str, Any], owner: Any = None) -> Job:
+    """Begin a job. parameters: what it was asked to do, for people to read."""
+    return Job.objects.create(kind=kind, parameters=parameters, owner=owner)
+
+
+def standing(job: Job) -> Standing:
+    """Count the images of a job by their status."""
+    counts = Image.objects.filter(job=job).aggregate(
+        n_pending=Count("pk", filter=Q(status=Image.Status.PENDING)),
+        n_ready=Count("pk", filter=Q(status=Image.Status.READY)),
+        n_refused=Count("pk", filter=Q(status=Image.Status.REFUSED)),
+    )
+    return Standing(**counts)
+
+
+def move_on(job: Job, *, n_done: int, n_failed: int, n_total: int) -> None:
+    """Record how far a job is, and that somebody works on it."""
+    Job.objects.filter(pk=job.pk).update(n_done=n_done, n_failed=n_failed, n_total=n_total, heartbeat_at=timezone.now())
+
+
+def wait_for_embeddings(job: Job) -> None:
+    """Say that a job has read all it was given and waits for its images to be embedded."""
+    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
+        state=Job.State.EMBEDDING, heartbeat_at=timezone.now()
+    )
+
+
+def settle(job_id: int) -> bool:
+    """End a job whose images are all embedded or refused; return whether this call ended it."""
+    job = Job.objects.filter(pk=job_id, state=Job.State.EMBEDDING).first()
+    if job is None or Image.objects.filter(job_id=job_id, status=Image.Status.PENDING).exists():
+        return False
+    now = standing(job)
+    return _end(job, Job.State.DONE, n_done=now.n_ready, n_failed=now.n_refused + job.refusals.count())
+
+
+def finish(job: Job, *, n_done: int, message: str = "") -> None:
+    """End a job that went well."""
+    _end(job, Job.State.DONE, n_done=n_done, message=message)
+
+
+def fail(job: Job, message: str) -> None:
+    """End a job that cannot go on. message: why, and what to do."""
+    _end(job, Job.State.FAILED, message=message)
+
+
+def fail_stale() -> int:
+    """End the jobs whose process was killed while it read; return how many."""
+    return Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER).update(
+        state=Job.State.FAILED,
+        finished_at=timezone.now(),
+        message="It was stopped before it was through. Run it again: it goes on where it was.",
+    )
+
+
+def _end(job: Job, state: str, **changes: Any) -> bool:
+    # Of several workers that see the last image done, one ends the job.
+    return bool(
+        Job.objects.filter(pk=job.pk, state__in=[Job.State.RUNNING, Job.State.EMBEDDING]).update(
+            state=state, finished_at=timezone.now(), **changes
+        )
+    )

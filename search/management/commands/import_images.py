@@ -1,0 +1,102 @@
+"""`manage.py import_images`: bring the pictures of a folder, a file, a zip or a tar into a dataset."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from search import importing
+from search.encoders import NoEncoder
+from search.labels import LabelsUnreadable
+from search.progress import Bars
+from search.sources import SourceMissing
+
+
+class Command(BaseCommand):
+    help = "Import the pictures of a folder, a file, a zip or a tar into a dataset."
+    epilog = """examples:
+  manage.py import_images ~/Pictures --dataset holidays --wait
+  manage.py import_images shoes.zip --dataset shoes --labels shoes.csv
+  manage.py import_images /mnt/archive --dataset archive --in-place --sync
+
+Importing again adds only what is new: a picture is known by its content. An import that was stopped goes on
+where it was. Labels come from the folder above a picture (--labels folder), or from a CSV of path, label
+and perhaps split (--labels FILE.csv). A folder named train, val or test gives the split.
+
+exit status: 0 all pictures are in; 3 done, but some were refused (each is listed with its reason);
+1 nothing could be done, for the reason given."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs.update(epilog=self.epilog, formatter_class=RawDescriptionHelpFormatter)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("path", metavar="PATH", type=Path, help="folder, picture, .zip, .tar, .tar.gz")
+        parser.add_argument("--dataset", required=True, metavar="NAME", help="where to; it is made if it is new")
+        parser.add_argument(
+            "--labels",
+            default="folder",
+            metavar="folder|none|FILE.csv",
+            help="where labels come from (default: folder)",
+        )
+        parser.add_argument(
+            "--split", default="auto", choices=["auto", "none", "train", "val", "test"], help="default: auto, by folder"
+        )
+        parser.add_argument(
+            "--in-place", action="store_true", help="keep no copy: refer to the originals where they lie"
+        )
+        parser.add_argument("--private", action="store_true", help="make a new dataset private")
+        parser.add_argument("--wait", action="store_true", help="wait until the workers have embedded everything")
+        parser.add_argument("--sync", action="store_true", help="embed in this command, on all cores; needs no worker")
+        parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        started = time.monotonic()
+        request = importing.Request(
+            path=options["path"].expanduser(),
+            dataset=options["dataset"],
+            labels=options["labels"],
+            split=options["split"],
+            in_place=options["in_place"],
+            is_public=not options["private"],
+            embeds_here=options["sync"],
+            waits=options["wait"] or options["sync"],
+        )
+        try:
+            with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
+                report = importing.run(request, bars)
+        except (SourceMissing, LabelsUnreadable, NoEncoder, importing.CannotImport) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped. Nothing is lost: run the same command again to go on.", returncode=130
+            ) from None
+        seconds = time.monotonic() - started
+        if options["json"]:
+            self.stdout.write(json.dumps({**report.as_json(), "seconds": round(seconds, 2)}))
+        else:
+            self._tell(report, seconds)
+        if report.refused:
+            sys.exit(3)
+
+    def _tell(self, report: importing.Report, seconds: float) -> None:
+        write = self.stdout.write
+        write(
+            f"{report.dataset}: {report.n_found} pictures found, {report.n_added} added, "
+            f"{report.n_unchanged} unchanged, {report.n_embedded} embedded, {len(report.refused)} refused in {seconds:.1f} s."
+        )
+        if report.n_pending:
+            write(f"{report.n_pending} wait for the workers. Watch them: /jobs/{report.job_id}/")
+        if report.ignored:
+            kinds = ", ".join(
+                f"{n} {ending}" for ending, n in sorted(report.ignored.items(), key=lambda kind: -kind[1])
+            )
+            write(f"Left out, because they are no pictures: {kinds}.")
+        for refusal in report.refused:
+            write(self.style.WARNING(f"refused {refusal['source']}: {refusal['reason']}"))

@@ -1,0 +1,47 @@
+"""`manage.py search_image`: search with a picture from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from embeddings.images import RefusedImage
+from search import asking
+from search.encoders import NoEncoder
+from search.scope import UnknownDataset, scope_of_command
+
+
+class Command(BaseCommand):
+    help = "Show the images most like a picture."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE", type=Path, help="the picture to search with")
+        parser.add_argument("--dataset", default="", metavar="NAME", help="search only this dataset")
+        parser.add_argument("--encoder", default="", metavar="NAME", help="default: the site's default encoder")
+        parser.add_argument("-k", default="10", metavar="N", help="how many images, 1 to 1000 (default: 10)")
+        parser.add_argument("--crop", metavar="X,Y,W,H", help="search with a part of it, as fractions of the picture")
+        parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            result = asking.by_picture(
+                options["file"].expanduser(),
+                scope_of_command(options["dataset"]),
+                encoder=options["encoder"],
+                k=asking.read_k(options["k"]),
+                crop=asking.read_crop(options["crop"]) if options["crop"] else None,
+            )
+        except RefusedImage as error:
+            raise CommandError(f"{options['file']}: {error.reason}") from error
+        except (asking.BadRequest, NoEncoder, UnknownDataset) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(result.as_json()))
+            return
+        for hit in result.answer.hits:
+            self.stdout.write(f"{hit.similarity:7.4f}  {hit.label or '-':<24} {hit.dataset}: {hit.source}")
+        if not result.answer.hits:
+            self.stdout.write("Nothing to compare with yet: import pictures with manage.py import_images.")

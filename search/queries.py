@@ -1,0 +1,115 @@
+"""What the user asks with: a picture, part of one, or an image of a gallery. Each becomes one vector.
+
+An uploaded picture is kept in the cache for an hour, as a preview without metadata and its vectors, under a random key;
+so reloading, cropping and changing the encoder need no second upload. Nothing else keeps it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from django.core.cache import cache
+from numpy.typing import NDArray
+
+from embeddings import images
+from search import encoders
+from search.models import Embedding, Encoder, Image
+
+logger = logging.getLogger(__name__)
+
+KEPT_SECONDS = 3600
+Crop = tuple[float, float, float, float]
+
+
+class QueryExpired(Exception):
+    """The picture of this key is no longer kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """A question: a unit vector of one encoder, and where it came from."""
+
+    vector: NDArray[np.float32]
+    preview: bytes = b""  # JPEG without metadata; empty where the query is an image of a gallery
+    image: Image | None = None
+    key: str = ""  # under which the picture is kept; empty where it is not
+    decode_ms: float = 0.0
+    embed_ms: float = 0.0
+
+
+def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = None) -> Query:
+    """Turn a picture's bytes into a query. crop: x, y, width, height as fractions of the upright picture.
+
+    Raises embeddings.images.RefusedImage, or ValueError for a crop outside the picture; encoders.NoEncoder.
+    """
+    network = encoders.network(encoder)
+    started = time.perf_counter()
+    prepared = images.prepare_query(source, input_size=network.spec.input_size, crop=crop)
+    decoded = time.perf_counter()
+    vector = network.encode(prepared.input[np.newaxis])[0]
+    embedded = time.perf_counter()
+    return Query(
+        vector=vector,
+        preview=prepared.preview,
+        decode_ms=(decoded - started) * 1000,
+        embed_ms=(embedded - decoded) * 1000,
+    )
+
+
+def from_image(image: Image, encoder: Encoder) -> Query:
+    """Turn an image of a gallery into a query: by its stored vector, or by embedding it now.
+
+    Raises embeddings.images.RefusedImage where it has no vector of this encoder and its file cannot be read.
+    """
+    stored = Embedding.objects.filter(image=image, encoder=encoder).values_list("vector", flat=True).first()
+    if stored is not None:
+        return Query(vector=np.asarray(stored.to_list(), dtype=np.float32), image=image)
+    return replace(from_picture(image.original, encoder), preview=b"", image=image)
+
+
+def keep(query: Query, encoder: Encoder) -> Query:
+    """Keep the query's picture for an hour; return the query with its key (empty where the cache is out of reach)."""
+    key = secrets.token_urlsafe(16)
+    kept = {"preview": query.preview, "vectors": {encoder.pk: query.vector.tobytes()}}
+    try:
+        cache.set(f"query:{key}", kept, KEPT_SECONDS)
+    except Exception:
+        logger.warning("The cache is out of reach: a query picture is not kept.", exc_info=True)
+        return query
+    return replace(query, key=key)
+
+
+def recall(key: str, encoder: Encoder, crop: Crop | None = None) -> Query:
+    """Return the query kept under a key, embedding its picture again where the encoder or the crop is new.
+
+    Raises QueryExpired, and ValueError for a crop outside the picture.
+    """
+    kept = _kept(key)
+    if crop is None and encoder.pk in kept["vectors"]:
+        vector = np.frombuffer(kept["vectors"][encoder.pk], dtype=np.float32)
+        return Query(vector=vector, preview=kept["preview"], key=key)
+    query = replace(from_picture(kept["preview"], encoder, crop), preview=kept["preview"], key=key)
+    if crop is None:
+        kept["vectors"][encoder.pk] = query.vector.tobytes()
+        cache.set(f"query:{key}", kept, KEPT_SECONDS)
+    return query
+
+
+def preview(key: str) -> bytes:
+    """Return the JPEG kept under a key. Raises QueryExpired."""
+    return _kept(key)["preview"]
+
+
+def _kept(key: str) -> dict:
+    try:
+        kept = cache.get(f"query:{key}")
+    except Exception as error:
+        raise QueryExpired("The cache is out of reach; upload the picture again.") from error
+    if kept is None:
+        raise QueryExpired("Pictures you search with are kept for an hour. Upload this one again.")
+    return kept

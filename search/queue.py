@@ -1,0 +1,47 @@
+"""The queue as a hint: what is sent is recorded in rows anyway, so a message that is lost costs time and no picture."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+def send_embed(encoder_id: int, image_ids: Sequence[int]) -> None:
+    """Ask the workers to embed images. A broker that is out of reach is noted; the sweeper sends them again."""
+    _send("search.tasks.embed", [encoder_id, list(image_ids)])
+
+
+def send_after_load(encoder_id: int) -> None:
+    """Ask the workers for what follows a load: the index, then the other encoders."""
+    _send("search.tasks.after_load", [encoder_id])
+
+
+def n_waiting() -> int | None:
+    """Return how many messages wait in the queue, or None where the broker is out of reach."""
+    try:
+        with current_app.connection_for_read() as broker:
+            return int(broker.default_channel.client.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
+    except Exception:
+        logger.warning("The broker is out of reach.", exc_info=True)
+        return None
+
+
+def n_workers(timeout_s: float = 1.0) -> int:
+    """Return how many workers answer within a time; 0 where the broker is out of reach."""
+    try:
+        return len(current_app.control.ping(timeout=timeout_s))
+    except Exception:  # noqa: BLE001 -- as above
+        return 0
+
+
+def _send(name: str, arguments: list[object]) -> None:
+    try:
+        current_app.send_task(name, arguments)
+    except (OperationalError, OSError):
+        logger.warning("The broker is out of reach: %s waits for the sweeper.", name)

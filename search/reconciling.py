@@ -1,0 +1,95 @@
+"""The sweeper: reads from rows what is still to be done, and sends it again where the queue lost it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.utils import timezone
+
+from search import encoders, indexing, jobs, queue
+from search.embedding import BATCH_SIZE
+from search.models import Embedding, Encoder, Image, Job
+
+logger = logging.getLogger(__name__)
+
+# At most so many images are sent again in one sweep; the next one, a minute later, sends the following.
+MOST_SENT = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """What a sweep did."""
+
+    n_sent: int = 0
+    n_jobs_ended: int = 0
+
+
+def reconcile() -> Swept:
+    """Settle jobs, and send what waits for a worker and is not in the queue.
+
+    While messages are waiting, whatever is pending is taken to be among them; a queue that is empty has lost the rest.
+    """
+    n_ended = jobs.fail_stale()
+    for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
+        n_ended += jobs.settle(job_id)
+    try:
+        default = encoders.default()
+    except encoders.NoEncoder:
+        return Swept(n_jobs_ended=n_ended)
+    if queue.n_waiting() != 0:
+        return Swept(n_jobs_ended=n_ended)
+    n_sent = _send_pending(default)
+    if not n_sent:
+        n_sent = after_load(default)
+    return Swept(n_sent=n_sent, n_jobs_ended=n_ended)
+
+
+def after_load(default: Encoder) -> int:
+    """Build the indexes that are worthwhile and missing; send ready images to the other encoders. Return how many."""
+    n_sent = 0
+    for encoder in Encoder.objects.all():
+        if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder):
+            indexing.build(encoder)
+    for encoder in Encoder.objects.filter(embeds_imports=True).exclude(pk=default.pk):
+        n_sent += send_missing(encoder)
+    return n_sent
+
+
+def send_missing(encoder: Encoder, dataset_id: int | None = None) -> int:
+    """Send the ready images that have no vector of an encoder to the workers; return how many."""
+    ids = missing_ids(encoder, dataset_id)[:MOST_SENT]
+    for batch in batches(ids):
+        queue.send_embed(encoder.pk, batch)
+    return len(ids)
+
+
+def missing_ids(encoder: Encoder, dataset_id: int | None = None) -> list[int]:
+    """Return the ids of ready images without a vector of an encoder; for the default one, of waiting images too."""
+    statuses = [Image.Status.READY, Image.Status.PENDING] if encoder.is_default else [Image.Status.READY]
+    lacking = Image.objects.filter(status__in=statuses).exclude(
+        pk__in=Embedding.objects.filter(encoder=encoder).values("image")
+    )
+    if dataset_id is not None:
+        lacking = lacking.filter(dataset_id=dataset_id)
+    return list(lacking.order_by("pk").values_list("pk", flat=True))
+
+
+def batches(ids: list[int], size: int = BATCH_SIZE) -> Iterator[list[int]]:
+    """Cut ids into batches."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
+
+
+def _send_pending(encoder: Encoder) -> int:
+    """Send the pending images that nobody holds. One that was tried before goes alone: it may be the one that kills."""
+    free = Image.objects.filter(Q(leased_until=None) | Q(leased_until__lt=timezone.now()), status=Image.Status.PENDING)
+    fresh = list(free.filter(n_attempts=0).order_by("pk").values_list("pk", flat=True)[:MOST_SENT])
+    tried = list(free.filter(n_attempts__gt=0).order_by("pk").values_list("pk", flat=True)[:MOST_SENT])
+    for batch in [*batches(fresh), *batches(tried, 1)]:
+        queue.send_embed(encoder.pk, batch)
+    if fresh or tried:
+        logger.info("%d images waited for a worker and were sent again.", len(fresh) + len(tried))
+    return len(fresh) + len(tried)

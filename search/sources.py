@@ -1,0 +1,209 @@
+"""Where pictures are imported from: a folder, a file, a zip or a tar, each read as a stream of files.
+
+Names inside archives are never used as paths, nothing is unpacked to disk, and no file is read past its size limit.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import tarfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from embeddings.images import RefusedImage
+from embeddings.images.decoding import MAX_FILE_BYTES
+
+# Endings of picture files, also of kinds that are refused: people want to hear that their HEICs were not taken.
+PICTURE_ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .bmp .dib .tif .tiff .avif .avifs .heic .heif .jp2 .j2k .jxl .svg "
+    ".psd .tga .ico .ppm .pgm .pbm .pnm .raw .cr2 .cr3 .nef .arw .dng .orf .rw2 .eps .pcx .xcf .exr .hdr".split()
+)
+_TAR_ERRORS = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
+_ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+
+
+class SourceMissing(Exception):
+    """The path cannot be imported from at all. The message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One file of a source: its name from the source on, and its content or why there is none."""
+
+    name: str
+    content: bytes | Path | RefusedImage
+    position: int  # of Source.total
+
+
+@dataclass
+class Source:
+    """A path to import from. Iterating gives every picture file in it; `ignored` counts the others by their ending."""
+
+    path: Path
+    total: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_archive(self) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[Found]:
+        raise NotImplementedError
+
+    def source_of(self, name: str) -> str:
+        """Return what is recorded as the origin of a file of this source."""
+        return name
+
+    def _takes(self, name: str) -> bool:
+        """Return whether a name looks like a picture's; note it as ignored where it does not."""
+        base = name.rpartition("/")[2]
+        if base.startswith("._") or "__MACOSX/" in name or base in {".DS_Store", "Thumbs.db", "desktop.ini"}:
+            return False
+        ending = Path(base).suffix.lower()
+        if ending in PICTURE_ENDINGS:
+            return True
+        self.ignored[ending or "no ending"] += 1
+        return False
+
+
+class FileSource(Source):
+    """One file, taken whatever its name is."""
+
+    def __iter__(self) -> Iterator[Found]:
+        self.total = 1
+        yield Found(name=self.path.name, content=self.path, position=1)
+
+
+class FolderSource(Source):
+    """Every picture file below a folder, in the order of their names. Links to folders are not followed."""
+
+    def source_of(self, name: str) -> str:
+        return f"{self.path.name}/{name}"
+
+    def __iter__(self) -> Iterator[Found]:
+        unreadable: list[OSError] = []
+        paths: list[Path] = []
+        for folder, subfolders, names in os.walk(self.path, onerror=unreadable.append):
+            subfolders.sort()
+            paths += [Path(folder, name) for name in sorted(names)]
+        self.total = len(paths) + len(unreadable)
+        for position, error in enumerate(unreadable, 1):
+            name = os.path.relpath(error.filename or self.path, self.path)
+            reason = f"The folder cannot be read: {error.strerror}. Nothing in it was imported."
+            yield Found(name=name, content=RefusedImage("unreadable", reason), position=position)
+        for position, path in enumerate(paths, len(unreadable) + 1):
+            name = path.relative_to(self.path).as_posix()
+            if self._takes(name):
+                yield Found(name=name, content=path, position=position)
+
+
+class ArchiveSource(Source):
+    """Shared by zip and tar: an archive inside an archive is refused, and what breaks the reading is a refusal too."""
+
+    @property
+    def is_archive(self) -> bool:
+        return True
+
+    def source_of(self, name: str) -> str:
+        return f"{self.path.name}::{name}"
+
+    def _takes(self, name: str) -> bool:
+        return name.lower().endswith(_ARCHIVE_ENDINGS) or super()._takes(name)
+
+    def _nested(self, name: str) -> RefusedImage | None:
+        if name.lower().endswith(_ARCHIVE_ENDINGS):
+            return RefusedImage("nested_archive", "Archives inside archives are not opened. Unpack it and import it.")
+        return None
+
+    def _broken(self, error: Exception, position: int) -> Found:
+        reason = f"The archive is damaged here ({error}). What came before was imported."
+        return Found(name="", content=RefusedImage("damaged_archive", reason), position=position)
+
+
+class ZipSource(ArchiveSource):
+    """Every picture file of a zip. Entries are read one by one, so equal names are kept apart."""
+
+    def __iter__(self) -> Iterator[Found]:
+        try:
+            archive = zipfile.ZipFile(self.path)
+        except (zipfile.BadZipFile, OSError, ValueError) as error:
+            raise SourceMissing(f"{self.path} is not a zip that can be read: {error}.") from error
+        with archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            self.total = len(entries)
+            for position, entry in enumerate(entries, 1):
+                if self._takes(entry.filename):
+                    yield Found(name=entry.filename, content=self._read(archive, entry), position=position)
+
+    def _read(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | RefusedImage:
+        if nested := self._nested(entry.filename):
+            return nested
+        if entry.flag_bits & 1:
+            return RefusedImage(
+                "encrypted", "It is encrypted. Unpack the archive with its password and import the folder."
+            )
+        try:
+            with archive.open(entry) as stream:
+                return stream.read(MAX_FILE_BYTES + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            NotImplementedError,
+            ValueError,
+            RuntimeError,
+        ) as error:
+            return RefusedImage("damaged_archive", f"The archive is damaged at this file: {error}.")
+
+
+class TarSource(ArchiveSource):
+    """Every picture file of a tar, compressed or not, in one pass. Links and devices are left out."""
+
+    def __iter__(self) -> Iterator[Found]:
+        self.total = max(1, self.path.stat().st_size)
+        with self.path.open("rb") as raw, self._opened(raw) as archive:
+            try:
+                for member in archive:
+                    if member.isreg() and self._takes(member.name):
+                        yield Found(name=member.name, content=self._read(archive, member), position=raw.tell())
+            except _TAR_ERRORS as error:
+                yield self._broken(error, raw.tell())
+
+    def _opened(self, raw: BinaryIO) -> tarfile.TarFile:
+        try:
+            return tarfile.open(fileobj=raw, mode="r|*")
+        except _TAR_ERRORS as error:
+            raise SourceMissing(f"{self.path} is not a tar that can be read: {error}.") from error
+
+    def _read(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | RefusedImage:
+        if nested := self._nested(member.name):
+            return nested
+        stream = archive.extractfile(member)
+        return stream.read(MAX_FILE_BYTES + 1) if stream else b""
+
+
+def open_source(path: Path) -> Source:
+    """Return the source of a path by what it is. Raises SourceMissing where there is nothing that can be read."""
+    if path.is_dir():
+        try:
+            next(path.iterdir(), None)
+        except OSError as error:
+            raise SourceMissing(f"The folder {path} cannot be read: {error.strerror}.") from error
+        return FolderSource(path)
+    if not path.exists():
+        raise SourceMissing(f"There is nothing at {path}.")
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise SourceMissing(f"{path} cannot be read as a file.")
+    name = path.name.lower()
+    if name.endswith(".zip") or zipfile.is_zipfile(path):
+        return ZipSource(path)
+    if name.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")):
+        return TarSource(path)
+    return FileSource(path)

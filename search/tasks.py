@@ -1,0 +1,35 @@
+"""What workers do. Each task takes ids, calls one function, and can be run twice."""
+
+from celery import shared_task
+from celery.signals import worker_process_init
+
+from search import embedding, encoders, reconciling
+from search.models import Encoder
+
+
+@worker_process_init.connect
+def encode_with_one_thread(**_: object) -> None:
+    """Let each child of a worker encode on one core: there are as many children as cores."""
+    encoders.use_threads(1)
+
+
+@shared_task
+def embed(encoder_id: int, image_ids: list[int]) -> None:
+    """Embed a batch of images."""
+    encoder = Encoder.objects.filter(pk=encoder_id).first()
+    if encoder is not None:
+        embedding.embed(encoder, image_ids)
+
+
+@shared_task
+def after_load(encoder_id: int) -> None:
+    """Build the index that a load made worthwhile, then send the images to the other encoders."""
+    encoder = Encoder.objects.filter(pk=encoder_id).first()
+    if encoder is not None:
+        reconciling.after_load(encoder)
+
+
+@shared_task
+def reconcile() -> None:
+    """Send again what was lost on the way."""
+    reconciling.reconcile()

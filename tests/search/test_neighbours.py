@@ -1,0 +1,211 @@
+"""The ranking: right, complete, and by the plan that was meant."""
+
+import numpy as np
+import pytest
+from django.db import connection
+from numpy.typing import NDArray
+from pgvector import HalfVector
+
+from search import indexing
+from search.models import Dataset, Embedding, Encoder, Image
+from search.neighbours import MAX_HITS, Scope, nearest
+
+DIM = 16
+
+
+@pytest.fixture
+def encoder(transactional_db: None) -> Encoder:
+    return Encoder.objects.create(name="random", family="fake", dim=DIM, weights_sha256="0" * 64, is_default=True)
+
+
+def unit_vectors(n: int, seed: int = 0) -> NDArray[np.float32]:
+    vectors = np.random.default_rng(seed).normal(size=(n, DIM)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def fill(encoder: Encoder, name: str, vectors: NDArray[np.float32], **fields: str) -> Dataset:
+    dataset, _ = Dataset.objects.get_or_create(name=name)
+    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready", **fields}
+    first = Image.objects.filter(dataset=dataset).count()
+    images = Image.objects.bulk_create(
+        Image(dataset=dataset, sha256=f"{first + n:064d}", **facts) for n in range(len(vectors))
+    )
+    Embedding.objects.bulk_create(
+        Embedding(image=image, encoder=encoder, dataset=dataset, vector=HalfVector(vector))
+        for image, vector in zip(images, vectors, strict=True)
+    )
+    return dataset
+
+
+def test_it_returns_the_nearest_first_as_numpy_ranks_them(encoder: Encoder) -> None:
+    vectors = unit_vectors(500)
+    dataset = fill(encoder, "a", vectors)
+    query = unit_vectors(1, seed=1)[0]
+    answer = nearest(query, encoder, Scope(dataset_ids=(dataset.pk,)), k=20)
+    distances = 1 - vectors.astype(np.float16).astype(np.float32) @ query
+    np.testing.assert_allclose([hit.distance for hit in answer.hits], np.sort(distances)[:20], atol=2e-3)
+    ids = list(Image.objects.order_by("pk").values_list("pk", flat=True))
+    assert {hit.id for hit in answer.hits[:5]} == {ids[place] for place in np.argsort(distances)[:5]}
+    assert answer.exact
+
+
+def test_vectors_of_another_encoder_never_answer(encoder: Encoder) -> None:
+    vectors = unit_vectors(50)
+    dataset = fill(encoder, "a", vectors)
+    other = Encoder.objects.create(name="other", family="fake", dim=DIM, weights_sha256="1" * 64)
+    assert nearest(vectors[0], other, Scope(dataset_ids=(dataset.pk,)), k=10).hits == []
+
+
+def test_datasets_out_of_scope_never_answer(encoder: Encoder) -> None:
+    vectors = unit_vectors(50)
+    here, there = fill(encoder, "here", vectors), fill(encoder, "there", vectors)
+    answer = nearest(vectors[0], encoder, Scope(dataset_ids=(here.pk,)), k=100)
+    assert len(answer.hits) == 50
+    assert {hit.dataset for hit in answer.hits} == {"here"}
+    assert there.name == "there"
+
+
+def test_an_empty_scope_has_no_hits(encoder: Encoder) -> None:
+    fill(encoder, "a", unit_vectors(5))
+    assert nearest(unit_vectors(1)[0], encoder, Scope(dataset_ids=()), k=3).hits == []
+
+
+def test_equal_distances_are_ordered_by_image(encoder: Encoder) -> None:
+    dataset = fill(encoder, "a", np.repeat(unit_vectors(1), 30, axis=0))
+    hits = nearest(unit_vectors(1)[0], encoder, Scope(dataset_ids=(dataset.pk,)), k=10).hits
+    assert [hit.id for hit in hits] == sorted(Image.objects.values_list("pk", flat=True))[:10]
+
+
+def test_pages_follow_each_other_without_gap_or_repetition(encoder: Encoder) -> None:
+    vectors = unit_vectors(100)
+    scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+    whole = [hit.id for hit in nearest(vectors[0], encoder, scope, k=100).hits]
+    pages = [hit.id for start in (0, 30, 60) for hit in nearest(vectors[0], encoder, scope, k=30, offset=start).hits]
+    assert pages == whole[:90]
+
+
+def test_the_image_searched_with_can_be_left_out(encoder: Encoder) -> None:
+    vectors = unit_vectors(20)
+    scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+    first = nearest(vectors[7], encoder, scope, k=1).hits[0]
+    assert first.id not in [hit.id for hit in nearest(vectors[7], encoder, scope.without(first.id), k=20).hits]
+
+
+@pytest.mark.parametrize(
+    ("fields", "scope"),
+    [
+        ({"split": "test"}, {"splits": ("test",)}),
+        ({"label": "apple"}, {"labels": ("apple", "pear")}),
+        ({"tags": ["fruit", "red"]}, {"tags": ("red",)}),
+    ],
+)
+def test_filters_on_images_never_shorten_the_answer(
+    encoder: Encoder, fields: dict[str, str], scope: dict[str, tuple[str, ...]]
+) -> None:
+    fill(encoder, "a", unit_vectors(300))
+    dataset = fill(encoder, "a", unit_vectors(12, seed=5), **fields)
+    answer = nearest(unit_vectors(1)[0], encoder, Scope(dataset_ids=(dataset.pk,), **scope), k=12)
+    assert len(answer.hits) == 12
+
+
+@pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (MAX_HITS + 1, 0), (10, MAX_HITS), (10, -1)])
+def test_it_refuses_a_page_that_cannot_be(encoder: Encoder, k: int, offset: int) -> None:
+    with pytest.raises(ValueError, match="k must be at least 1"):
+        nearest(unit_vectors(1)[0], encoder, Scope(dataset_ids=(1,)), k=k, offset=offset)
+
+
+def test_it_refuses_a_vector_of_another_length(encoder: Encoder) -> None:
+    with pytest.raises(ValueError, match="random compares vectors of 16 numbers; got shape"):
+        nearest(np.zeros(15, dtype=np.float32), encoder, Scope(dataset_ids=(1,)))
+
+
+def test_l2_encoders_are_ranked_by_l2(encoder: Encoder) -> None:
+    Encoder.objects.filter(pk=encoder.pk).update(distance="l2")
+    encoder.refresh_from_db()
+    vectors = unit_vectors(40) * np.arange(1, 41, dtype=np.float32)[:, np.newaxis]
+    scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+    hits = nearest(vectors[0], encoder, scope, k=40).hits
+    expected = np.sort(np.linalg.norm(vectors - vectors[0], axis=1))
+    np.testing.assert_allclose([hit.distance for hit in hits], expected, rtol=5e-3, atol=5e-3)
+
+
+class TestWithAnIndex:
+    """Above the threshold, with the index built."""
+
+    @pytest.fixture(autouse=True)
+    def _low_threshold(self, settings: pytest.FixtureRequest) -> None:
+        settings.EXACT_SEARCH_UP_TO = 100  # type: ignore[attr-defined]
+
+    def test_large_scopes_are_answered_by_the_index_as_well_as_by_comparing_all(self, encoder: Encoder) -> None:
+        vectors = unit_vectors(2000)
+        scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+        exact = nearest(vectors[3], encoder, scope, k=10)
+        indexing.build(encoder)
+        answer = nearest(vectors[3], encoder, scope, k=10)
+        assert (exact.exact, answer.exact) == (True, False)
+        assert len({hit.id for hit in exact.hits} & {hit.id for hit in answer.hits}) >= 9
+
+    def test_the_statement_of_an_exact_search_cannot_use_the_index(self, encoder: Encoder) -> None:
+        vectors = unit_vectors(2000)
+        dataset = fill(encoder, "a", vectors)
+        indexing.build(encoder)
+        small = fill(encoder, "small", vectors[:50])
+        with connection.execute_wrapper(_Explain()) as _:
+            answer = nearest(vectors[0], encoder, Scope(dataset_ids=(small.pk,)), k=50)
+        assert answer.exact
+        assert len(answer.hits) == 50
+        assert not any("hnsw" in plan for plan in _Explain.plans)
+        assert dataset.pk != small.pk
+
+    def test_the_statement_of_an_indexed_search_uses_the_index(self, encoder: Encoder) -> None:
+        vectors = unit_vectors(2000)
+        scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+        indexing.build(encoder)
+        with connection.execute_wrapper(_Explain()) as _:
+            nearest(vectors[0], encoder, scope, k=10)
+        assert any(f"embedding_hnsw_{encoder.pk}" in plan for plan in _Explain.plans)
+
+    @pytest.mark.parametrize("k", [41, 200, MAX_HITS])
+    def test_more_than_ef_search_gives_are_still_all_there(self, encoder: Encoder, k: int) -> None:
+        vectors = unit_vectors(1500)
+        scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+        indexing.build(encoder)
+        assert len(nearest(vectors[0], encoder, scope, k=k).hits) == k
+
+    def test_without_an_index_a_large_scope_is_compared_exactly(self, encoder: Encoder) -> None:
+        vectors = unit_vectors(300)
+        scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+        assert nearest(vectors[0], encoder, scope, k=10).exact
+
+    def test_a_half_built_index_is_built_anew(self, encoder: Encoder) -> None:
+        fill(encoder, "a", unit_vectors(200))
+        indexing.build(encoder)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass",
+                [f"embedding_hnsw_{encoder.pk}"],
+            )
+        assert not indexing.is_valid(encoder)
+        assert indexing.build(encoder)
+        assert indexing.is_valid(encoder)
+
+    def test_building_twice_builds_once(self, encoder: Encoder) -> None:
+        fill(encoder, "a", unit_vectors(200))
+        assert indexing.build(encoder)
+        assert not indexing.build(encoder)
+
+
+class _Explain:
+    """Notes the plan of each statement that ranks."""
+
+    plans: list[str] = []
+
+    def __init__(self) -> None:
+        self.plans.clear()
+
+    def __call__(self, execute, sql, parameters, many, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
+        if "LIMIT" in sql and "nearest" in sql:
+            with connection.connection.cursor() as cursor:
+                cursor.execute("EXPLAIN " + sql, parameters)
+                self.plans.append("\n".join(row[0] for row in cursor.fetchall()))
+        return execute(sql, parameters, many, context)

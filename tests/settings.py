@@ -1,0 +1,13 @@
+"""The site's settings on a place of their own, which is removed when the tests are through."""
+
+import os
+import tempfile
+
+# Programs that the tests start find the same place.
+os.environ["IMGSIM_VAR"] = os.environ.setdefault("IMGSIM_TEST_VAR", tempfile.mkdtemp(prefix="imgsim-test-"))
+for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DEBUG", "BEHIND_TLS", "DB_POOL", "EXACT_SEARCH_UP_TO"):
+    os.environ.pop(name, None)
+
+from imgsim_site.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
