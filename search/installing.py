@@ -22,7 +22,7 @@ N_COMPARED = 32
 def install(name: str, weights: Path | None, report: Callable[[str], None]) -> Encoder:
     """Install an encoder's files, where they are not there yet, and make its row. The first one becomes the default.
 
-    Raises specs.UnknownEncoder and embeddings.install.InstallFailed; a row is made only for files that passed.
+    Raises what embeddings.install.install raises; a row is made only for files that passed.
     """
     spec = specs.spec_for(name)
     installed = files.install(

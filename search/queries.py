@@ -68,7 +68,7 @@ def from_image(image: Image, encoder: Encoder) -> Query:
     """
     stored = Embedding.objects.filter(image=image, encoder=encoder).values_list("vector", flat=True).first()
     if stored is not None:
-        return Query(vector=np.asarray(stored.to_list(), dtype=np.float32), image=image)
+        return Query(vector=np.asarray(stored, dtype=np.float32), image=image)
     return replace(from_picture(image.original, encoder), preview=b"", image=image)
 
 

@@ -28,24 +28,26 @@ class UnknownDataset(Exception):
 
 
 def scope_for(
-    user: AbstractBaseUser | AnonymousUser | None,
-    dataset_slug: str = "",
-    *,
-    splits: tuple[str, ...] = (),
-    labels: tuple[str, ...] = (),
-    tags: tuple[str, ...] = (),
-    without_image_id: int | None = None,
+    user: AbstractBaseUser | AnonymousUser | None, dataset: str = "", **filters: tuple[str, ...]
 ) -> Scope:
-    """Return the scope of a search. dataset_slug: a dataset's slug or name; empty for all that the user may see.
+    """Return the scope of a visitor's search. dataset: its slug or name; empty for all that the user may see.
 
-    Raises UnknownDataset.
+    filters: further fields of Scope. Raises UnknownDataset.
     """
-    datasets = Dataset.objects.visible_to(user)
-    chosen = datasets.filter(Q(slug=dataset_slug) | Q(name=dataset_slug)) if dataset_slug else datasets
+    return _scope(Dataset.objects.visible_to(user), dataset, filters)
+
+
+def scope_of_command(dataset: str = "", **filters: tuple[str, ...]) -> Scope:
+    """Return the scope of a command, which no visitor's rights limit. Raises UnknownDataset."""
+    return _scope(Dataset.objects.all(), dataset, filters)
+
+
+def _scope(datasets: QuerySet[Dataset], name: str, filters: dict[str, tuple[str, ...]]) -> Scope:
+    chosen = datasets.filter(Q(slug=name) | Q(name=name)) if name else datasets
     dataset_ids = tuple(chosen.values_list("pk", flat=True))
-    if dataset_slug and not dataset_ids:
-        raise UnknownDataset(dataset_slug, list(datasets.values_list("slug", flat=True)[: MAX_NAMED + 1]))
-    return Scope(dataset_ids=dataset_ids, splits=splits, labels=labels, tags=tags, without_image_id=without_image_id)
+    if name and not dataset_ids:
+        raise UnknownDataset(name, list(datasets.values_list("slug", flat=True)[: MAX_NAMED + 1]))
+    return Scope(dataset_ids=dataset_ids, **filters)
 
 
 def visible_images(user: AbstractBaseUser | AnonymousUser | None) -> QuerySet[Image]:

@@ -1,5 +1,7 @@
 """Files named by their content: written whole or not at all, and written once."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 from pathlib import Path

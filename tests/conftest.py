@@ -5,16 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from io import BytesIO
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from PIL import Image as Picture
 
 from tests.fakes import COLOUR_SPEC, ColourNetwork
+from tests.pictures import plain_png
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +67,7 @@ def dataset(db: None) -> Any:
 
 def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
     """Return a PNG of one colour."""
-    content = BytesIO()
-    Picture.new("RGB", size, colour).save(content, "PNG")
-    return content.getvalue()
+    return plain_png(*size, colour)
 
 
 @pytest.fixture

@@ -89,14 +89,13 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         write = self.stdout.write
         write(
             f"{report.dataset}: {report.n_found} pictures found, {report.n_added} added, "
-            f"{report.n_unchanged} unchanged, {report.n_embedded} embedded, {len(report.refused)} refused in {seconds:.1f} s."
+            f"{report.n_unchanged} unchanged, {report.n_embedded} embedded, "
+            f"{len(report.refused)} refused in {seconds:.1f} s."
         )
         if report.n_pending:
             write(f"{report.n_pending} wait for the workers. Watch them: /jobs/{report.job_id}/")
         if report.ignored:
-            kinds = ", ".join(
-                f"{n} {ending}" for ending, n in sorted(report.ignored.items(), key=lambda kind: -kind[1])
-            )
+            kinds = ", ".join(f"{n} {ending}" for ending, n in sorted(report.ignored.items()))
             write(f"Left out, because they are no pictures: {kinds}.")
         for refusal in report.refused:
             write(self.style.WARNING(f"refused {refusal['source']}: {refusal['reason']}"))

@@ -8,8 +8,20 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from embeddings import specs
-from embeddings.install import InstallFailed
+from embeddings.install import ConversionFailed
+from embeddings.torch_files import UnreadableWeights, UnsafeWeights
+from embeddings.weights import WeightsUnavailable, WrongWeights
 from search import encoders, installing
+
+FAILURES = (
+    specs.UnknownEncoder,
+    ConversionFailed,
+    FileNotFoundError,
+    UnreadableWeights,
+    UnsafeWeights,
+    WeightsUnavailable,
+    WrongWeights,
+)
 
 
 class Command(BaseCommand):
@@ -26,7 +38,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             encoder = installing.install(options["name"], options["weights"], report=self.stdout.write)
-        except (specs.UnknownEncoder, InstallFailed) as error:
+        except FAILURES as error:
             raise CommandError(str(error)) from error
         if options["default"]:
             encoders.set_default(encoder)

@@ -1,0 +1,127 @@
+"""A whole site on a place of its own, run as a user runs it: commands, workers and the web server as processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 120
+
+
+class Site:
+    """One site below `var`, without the environment of who runs it."""
+
+    def __init__(self, var: Path, **environment: str) -> None:
+        self.var = var
+        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+        self.environment = {
+            **kept,
+            "IMGSIM_VAR": str(var),
+            "DJANGO_SETTINGS_MODULE": "imgsim_site.settings",
+            **environment,
+        }
+
+    def run(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run a manage.py command to its end; whatever its exit status is, it is returned."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def manage(self, *arguments: str, timeout: float = 600) -> str:
+        """Run a manage.py command that has to go well; return its stdout."""
+        done = self.run(*arguments, timeout=timeout)
+        if done.returncode:
+            raise RuntimeError(f"manage.py {' '.join(arguments)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def manage_json(self, *arguments: str, timeout: float = 600) -> Any:
+        """Run a command with --json; return what it says, also where its status says that some were refused."""
+        done = self.run(*arguments, "--json", timeout=timeout)
+        if done.returncode not in {0, 3}:
+            raise RuntimeError(f"manage.py {' '.join(arguments)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+    @contextlib.contextmanager
+    def process(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a Python program beside; end it, and its children, at the end."""
+        self.var.mkdir(parents=True, exist_ok=True)
+        with (self.var / f"{command[1]}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    @contextlib.contextmanager
+    def worker(self, *, concurrency: int | None = None, beat: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a Celery worker; by default one child for each core."""
+        n_children = concurrency or len(os.sched_getaffinity(0))
+        options = ["-l", "WARNING", "--concurrency", str(n_children)]
+        if beat:
+            options += ["-B", "--schedule", str(self.var / "beat")]
+        with self.process("-m", "celery", "-A", "imgsim_site", "worker", *options) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def web(self) -> Iterator[str]:
+        """Run the web server; give its address when it answers."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        options = ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
+        with self.process("-m", "gunicorn", "imgsim_site.wsgi", "--log-level", "warning", *options):
+            url = f"http://127.0.0.1:{port}"
+            wait_for(lambda: answers(f"{url}/healthz"), "the web server")
+            yield url
+
+
+def answers(url: str) -> bool:
+    """Return whether an address answers with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def wait_for(condition: Any, what: str, seconds: float = PATIENCE_S) -> float:
+    """Wait until a condition holds; return the seconds that took. Raises TimeoutError naming what did not come."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            raise TimeoutError(f"Waited {seconds:.0f} s for {what}.")
+        time.sleep(0.1)
+    return time.monotonic() - started

@@ -1,0 +1,163 @@
+"""A batch is claimed once, written whole, and given up after three tries."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.utils import timezone
+
+from search import embedding, encoders, jobs, queue, reconciling
+from search.models import Embedding, Encoder, Image, Job
+from tests.conftest import png
+from tests.fakes import COLOUR_SPEC, ColourNetwork
+
+AddImage = Callable[..., Image]
+
+
+def test_the_vector_in_the_row_is_that_of_the_picture(encoder: Encoder, add_image: AddImage) -> None:
+    vector = np.array(Embedding.objects.get(image=add_image("red")).vector)
+    expected = np.array([256.0, 1, 1] * 4) / np.linalg.norm([256.0, 1, 1] * 4)
+    np.testing.assert_allclose(vector, expected, atol=1e-3)
+
+
+def test_embedding_twice_embeds_once(encoder: Encoder, add_image: AddImage) -> None:
+    image = add_image("red")
+    assert embedding.embed(encoder, [image.pk]).n_embedded == 0
+    assert Embedding.objects.count() == 1
+
+
+def test_an_image_that_somebody_holds_is_left_to_them(encoder: Encoder, add_image: AddImage) -> None:
+    image = add_image("red", embedded=False, leased_until=timezone.now() + timedelta(minutes=1))
+    assert embedding.embed(encoder, [image.pk]).n_embedded == 0
+
+
+def test_an_image_whose_holder_was_killed_is_taken_over(encoder: Encoder, add_image: AddImage) -> None:
+    image = add_image("red", embedded=False, leased_until=timezone.now() - timedelta(seconds=1), n_attempts=1)
+    assert embedding.embed(encoder, [image.pk]).n_embedded == 1
+
+
+def test_an_image_that_stopped_its_worker_three_times_is_refused(encoder: Encoder, add_image: AddImage) -> None:
+    image = add_image("red", embedded=False, n_attempts=3)
+    assert embedding.embed(encoder, [image.pk]).n_embedded == 0
+    image.refresh_from_db()
+    assert (image.status, image.error_code) == ("refused", "crashed")
+
+
+def test_an_error_gives_the_images_back_at_once(
+    encoder: Encoder, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = add_image("red", embedded=False)
+
+    def fail(self: ColourNetwork, images: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(ColourNetwork, "encode", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        embedding.embed(encoder, [image.pk])
+    image.refresh_from_db()
+    assert (image.status, image.leased_until, image.n_attempts) == ("pending", None, 0)
+
+
+def test_a_file_that_is_gone_refuses_its_image_and_no_other(encoder: Encoder, add_image: AddImage) -> None:
+    lost, kept = add_image("red", embedded=False), add_image("blue", embedded=False)
+    lost.original.unlink()
+    outcome = embedding.embed(encoder, [lost.pk, kept.pk])
+    assert (outcome.n_embedded, outcome.n_refused) == (1, 1)
+    lost.refresh_from_db()
+    assert (lost.status, lost.error_code) == ("refused", "unreadable")
+
+
+def test_an_image_deleted_meanwhile_gets_no_vector(
+    encoder: Encoder, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doomed, kept = add_image("red", embedded=False), add_image("blue", embedded=False)
+    encode = ColourNetwork.encode
+
+    def encode_and_delete(self: ColourNetwork, images: Any) -> Any:
+        Image.objects.filter(pk=doomed.pk).delete()
+        return encode(self, images)
+
+    monkeypatch.setattr(ColourNetwork, "encode", encode_and_delete)
+    embedding.embed(encoder, [doomed.pk, kept.pk])
+    assert list(Embedding.objects.values_list("image", flat=True)) == [kept.pk]
+
+
+def test_another_encoder_embeds_ready_images_only(encoder: Encoder, add_image: AddImage) -> None:
+    other = Encoder.objects.create(name="other", family="fake", dim=12, weights_sha256="1" * 64)
+    ready, waiting = add_image("red"), add_image("blue", embedded=False)
+    assert embedding.embed(other, [ready.pk, waiting.pk]).n_embedded == 1
+    assert Embedding.objects.get(encoder=other).image == ready
+
+
+def test_the_last_image_of_a_job_ends_it_and_asks_for_the_index(
+    encoder: Encoder, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(queue, "send_after_load", sent.append)
+    job = jobs.begin(Job.Kind.IMPORT, {})
+    first, last = (add_image(colour, embedded=False, job=job) for colour in ("red", "blue"))
+    jobs.wait_for_embeddings(job)
+    embedding.embed(encoder, [first.pk])
+    assert sent == []
+    embedding.embed(encoder, [last.pk])
+    job.refresh_from_db()
+    assert (job.state, job.n_done, sent) == (Job.State.DONE, 2, [encoder.pk])
+
+
+class TestTheSweeper:
+    @pytest.fixture
+    def sent(self, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+        sent: list[list[int]] = []
+        monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids: sent.append(ids))
+        monkeypatch.setattr(queue, "n_waiting", lambda: 0)
+        return sent
+
+    def test_it_sends_what_an_empty_queue_lost(self, add_image: AddImage, sent: list[list[int]]) -> None:
+        image = add_image("red", embedded=False)
+        assert reconciling.reconcile().n_sent == 1
+        assert sent == [[image.pk]]
+
+    def test_it_trusts_a_queue_that_is_not_empty(
+        self, add_image: AddImage, sent: list[list[int]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add_image("red", embedded=False)
+        monkeypatch.setattr(queue, "n_waiting", lambda: 7)
+        assert reconciling.reconcile().n_sent == 0
+
+    def test_images_that_were_tried_go_alone(self, add_image: AddImage, sent: list[list[int]]) -> None:
+        tried = [add_image(colour, embedded=False, n_attempts=1).pk for colour in ("red", "blue")]
+        reconciling.reconcile()
+        assert sent == [[tried[0]], [tried[1]]]
+
+    def test_ready_images_are_sent_to_encoders_that_embed_imports(
+        self, add_image: AddImage, sent: list[list[int]]
+    ) -> None:
+        Encoder.objects.create(name="tags", family="fake", dim=12, weights_sha256="1" * 64, embeds_imports=True)
+        image = add_image("red")
+        reconciling.reconcile()
+        assert sent == [[image.pk]]
+
+    def test_it_ends_a_job_whose_process_was_killed(self, encoder: Encoder, sent: list[list[int]]) -> None:
+        job = jobs.begin(Job.Kind.IMPORT, {})
+        Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+        assert reconciling.reconcile().n_jobs_ended == 1
+        job.refresh_from_db()
+        assert (job.state, "Run it again" in job.message) == (Job.State.FAILED, True)
+
+    def test_without_an_encoder_it_does_nothing(self, db: None) -> None:
+        assert reconciling.reconcile().n_sent == 0
+
+
+def test_tags_of_low_probability_are_left_out(
+    encoder: Encoder, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tagger(ColourNetwork):
+        def encode_with_tags(self, images: Any, top: int) -> Any:
+            return self.encode(images), [[("tabby", 0.8), ("bucket", 0.02)]] * len(images)
+
+    tagger = Tagger(spec=replace(COLOUR_SPEC, n_classes=1000))
+    monkeypatch.setattr(encoders, "network", lambda encoder: tagger)
+    assert add_image(content=png("red")).tags == ["tabby"]

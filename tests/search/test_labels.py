@@ -1,0 +1,68 @@
+"""Which label and split a file gets."""
+
+from pathlib import Path
+
+import pytest
+
+from search.labels import LabelsUnreadable, Marks, from_folders, read_table, without_labels
+
+
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [
+        ("a.jpg", Marks()),
+        ("cats/a.jpg", Marks("cats")),
+        ("dataset/train/Fruit/Apple/Golden-Delicious/a.jpg", Marks("Golden-Delicious", "train")),
+        ("cifar10/test/frog/0001.jpg", Marks("frog", "test")),
+        ("validation/a.jpg", Marks("", "val")),
+    ],
+)
+def test_folders_give_label_and_split(name: str, marks: Marks) -> None:
+    assert from_folders(name) == marks
+
+
+def test_without_labels_the_split_still_counts() -> None:
+    assert without_labels("train/cats/a.jpg") == Marks("", "train")
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_table_with_a_header_may_order_its_columns(tmp_path: Path) -> None:
+    rule = read_table(table(tmp_path, "label,file,split\ncat,a.jpg,Validation\n"))
+    assert rule("a.jpg") == Marks("cat", "val")
+
+
+def test_a_table_without_a_header_is_path_and_label(tmp_path: Path) -> None:
+    rule = read_table(table(tmp_path, "train/Fruit/a.jpg, 7, 0\n"))
+    assert rule("dataset/train/Fruit/a.jpg") == Marks("7", "train")
+
+
+def test_the_longest_ending_of_a_path_counts(tmp_path: Path) -> None:
+    rule = read_table(table(tmp_path, "path,label\na.jpg,short\nx/a.jpg,long\n"))
+    assert rule("root/x/a.jpg").label == "long"
+
+
+def test_a_file_that_the_table_does_not_name_has_no_label(tmp_path: Path) -> None:
+    assert read_table(table(tmp_path, "path;label\na.jpg;cat\n"))("b.jpg") == Marks()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no table of labels"),
+        ("only one column\n", "no table of labels"),
+        ("a.jpg,cat\nb.jpg\n", "row 2 has 1 columns"),
+    ],
+)
+def test_what_is_no_table_is_said_so(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(LabelsUnreadable, match=message):
+        read_table(table(tmp_path, text))
+
+
+def test_a_missing_table_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(LabelsUnreadable, match="cannot be read"):
+        read_table(tmp_path / "nowhere.csv")

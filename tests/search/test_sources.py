@@ -1,0 +1,128 @@
+"""Where pictures come from: folders, files, zips, tars, and what is wrong with them."""
+
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from embeddings.images import RefusedImage
+from embeddings.images.decoding import MAX_FILE_BYTES
+from search.sources import Found, SourceMissing, open_source
+from tests.conftest import png
+
+
+def write_zip(path: Path, entries: list[tuple[str, bytes]]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries:
+            archive.writestr(name, content)
+    return path
+
+
+def write_tar(path: Path, entries: list[tuple[str, bytes]], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, content in entries:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def codes(found: list[Found]) -> list[str]:
+    return [one.content.code for one in found if isinstance(one.content, RefusedImage)]
+
+
+def test_a_folder_gives_its_pictures_by_name_and_counts_the_rest(tmp_path: Path) -> None:
+    for name in ("b/2.PNG", "b/1.jpg", "a.webp", "notes.txt", ".DS_Store", "b/photo.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    source = open_source(tmp_path)
+    assert [found.name for found in source] == ["a.webp", "b/1.jpg", "b/2.PNG", "b/photo.heic"]
+    assert source.ignored == {".txt": 1}
+    assert source.source_of("b/1.jpg") == f"{tmp_path.name}/b/1.jpg"
+
+
+def test_a_single_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "picture").write_bytes(png())
+    assert [found.name for found in open_source(tmp_path / "picture")] == ["picture"]
+
+
+def test_an_unreadable_folder_inside_is_reported_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "a.png").write_bytes(png())
+    list_folder = os.scandir
+
+    def refuse_locked(path: str) -> object:  # root may read everything, so permissions alone would not do
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", refuse_locked)
+    found = list(open_source(tmp_path))
+    assert codes(found) == ["unreadable"]
+    assert found[-1].name == "a.png"
+
+
+def test_an_unreadable_folder_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(SourceMissing, match="cannot be read: Permission denied"):
+        open_source(tmp_path)
+
+
+def test_a_missing_path_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceMissing, match="There is nothing at"):
+        open_source(tmp_path / "nowhere")
+
+
+def test_a_zip_gives_equal_names_apart(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        path = write_zip(tmp_path / "a.zip", [("x.png", png("red")), ("x.png", png("blue"))])
+    found = list(open_source(path))
+    assert [one.content for one in found] == [png("red"), png("blue")]
+
+
+def test_an_archive_inside_an_archive_is_refused(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", [("inner.zip", b"PK"), ("x.png", png())])
+    assert codes(list(open_source(path))) == ["nested_archive"]
+
+
+def test_a_file_that_unpacks_without_end_is_read_no_further_than_the_limit(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "bomb.zip", [("bomb.png", bytes(5 * MAX_FILE_BYTES))])
+    (found,) = open_source(path)
+    assert isinstance(found.content, bytes)
+    assert len(found.content) == MAX_FILE_BYTES + 1
+
+
+def test_what_is_no_zip_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"this is no zip")
+    with pytest.raises(SourceMissing, match="not a zip that can be read"):
+        list(open_source(tmp_path / "a.zip"))
+
+
+@pytest.mark.parametrize(("name", "mode"), [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tar.xz", "w:xz")])
+def test_a_tar_gives_its_pictures_packed_or_not(tmp_path: Path, name: str, mode: str) -> None:
+    path = write_tar(tmp_path / name, [("d/x.png", png()), ("d/notes.txt", b"x")], mode)
+    source = open_source(path)
+    assert [(found.name, found.content) for found in source] == [("d/x.png", png())]
+    assert source.source_of("d/x.png") == f"{name}::d/x.png"
+
+
+def test_a_truncated_tar_gives_what_came_before_and_says_so(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar.gz", [(f"{n}.png", os.urandom(50_000)) for n in range(5)], "w:gz")
+    path.write_bytes(path.read_bytes()[:120_000])
+    found = list(open_source(path))
+    assert codes(found) == ["damaged_archive"]
+    assert len(found) >= 2
+
+
+def test_names_that_climb_out_of_an_archive_are_only_names(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", [("../../escaped.png", png())])
+    assert [found.name for found in open_source(path)] == ["../../escaped.png"]
+    assert not (tmp_path.parent.parent / "escaped.png").exists()
