@@ -1,0 +1,21 @@
+"""Pictures under limits: bytes or a path in; facts, pixels, JPEG renditions and hashes out. No rows, no networks.
+
+This package and `embeddings.sample` are the only places that import Pillow.
+"""
+
+from embeddings.images.decoding import Header, read_header, sha256_of
+from embeddings.images.preparing import Prepared, PreparedQuery, hamming, prepare, prepare_query, rendition
+from embeddings.images.refusals import RefusedImage
+
+__all__ = [
+    "Header",
+    "Prepared",
+    "PreparedQuery",
+    "RefusedImage",
+    "hamming",
+    "prepare",
+    "prepare_query",
+    "read_header",
+    "rendition",
+    "sha256_of",
+]

@@ -1,0 +1,74 @@
+"""What the dataset pages show: how large and how far each dataset is, a few of its pictures, and its images filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, QuerySet
+
+from search.models import Dataset, Image
+
+N_SAMPLES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """A dataset with its counts and some of its pictures."""
+
+    dataset: Dataset
+    n_images: int
+    n_ready: int
+    n_pending: int
+    n_refused: int
+    samples: list[Image]
+
+
+def galleries(datasets: QuerySet[Dataset]) -> list[Gallery]:
+    """Count the images of datasets by status and pick some of each, in three statements however many there are."""
+    # By hash: the index on (dataset, sha256) gives them at once, and neighbours in it have nothing to do with each other.
+    some = Image.objects.filter(dataset=OuterRef("pk"), status=Image.Status.READY).order_by("sha256")
+    rows = list(datasets.annotate(sample_ids=ArraySubquery(some.values("pk")[:N_SAMPLES])))
+    samples = Image.objects.in_bulk([pk for row in rows for pk in row.sample_ids])
+    counts = _counts(row.pk for row in rows)
+    return [
+        Gallery(
+            dataset=row,
+            n_images=sum(counts.get(row.pk, {}).values()),
+            n_ready=counts.get(row.pk, {}).get(Image.Status.READY, 0),
+            n_pending=counts.get(row.pk, {}).get(Image.Status.PENDING, 0),
+            n_refused=counts.get(row.pk, {}).get(Image.Status.REFUSED, 0),
+            samples=[samples[pk] for pk in row.sample_ids if pk in samples],
+        )
+        for row in rows
+    ]
+
+
+def filtered(dataset: Dataset, wanted: dict[str, Any]) -> QuerySet[Image]:
+    """Return the images of a dataset that match `name`, `label`, `tag` and `status`; empty values match all."""
+    found = Image.objects.filter(dataset=dataset).select_related("dataset").order_by("pk")
+    if wanted.get("name"):
+        found = found.filter(source__icontains=wanted["name"])
+    if wanted.get("label"):
+        found = found.filter(label=wanted["label"])
+    if wanted.get("tag"):
+        found = found.filter(tags__contains=[wanted["tag"]])
+    if wanted.get("status"):
+        found = found.filter(status=wanted["status"])
+    return found
+
+
+def labels(dataset: Dataset, limit: int = 300) -> list[str]:
+    """Return the labels of a dataset in alphabetical order, at most `limit` of them."""
+    named = Image.objects.filter(dataset=dataset).exclude(label="")
+    return list(named.order_by("label").values_list("label", flat=True).distinct()[:limit])
+
+
+def _counts(dataset_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    counts: dict[int, dict[str, int]] = {}
+    rows = Image.objects.filter(dataset__in=list(dataset_ids)).order_by()
+    for dataset_id, status, n in rows.values_list("dataset_id", "status").annotate(n=Count("pk")):
+        counts.setdefault(dataset_id, {})[status] = n
+    return counts
