@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 
-import django
-
+from search import child_process, embedding
 from search.embedding import BATCH_SIZE, Outcome
 from search.models import Encoder
 
@@ -31,7 +29,7 @@ class LocalWorkers:
             # Spawned, not forked: a connection to the database or a loaded network does not survive a fork.
             context = multiprocessing.get_context("spawn")
             n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            self._pool = ProcessPoolExecutor(n_cores, context, initializer=_begin_process)
+            self._pool = ProcessPoolExecutor(n_cores, context, initializer=child_process.begin)
         while self._pool is not None and len(self._ids) >= BATCH_SIZE:
             self._submit(self._pool, self._ids[:BATCH_SIZE])
             del self._ids[:BATCH_SIZE]
@@ -46,8 +44,6 @@ class LocalWorkers:
     def is_done(self) -> bool:
         """Embed what is left over, if it is little; return whether all that was sent is embedded."""
         if self._pool is None:
-            from search import embedding  # here: the children import this module without needing it
-
             while self._ids:
                 self._outcomes.append(embedding.embed(self._encoder, self._ids[:BATCH_SIZE]))
                 del self._ids[:BATCH_SIZE]
@@ -63,19 +59,4 @@ class LocalWorkers:
             self._pool.shutdown(cancel_futures=True)
 
     def _submit(self, pool: ProcessPoolExecutor, image_ids: list[int]) -> None:
-        self._futures.append(pool.submit(_embed_in_process, self._encoder.pk, list(image_ids)))
-
-
-def _begin_process() -> None:
-    # Ctrl-C ends the command, which then ends its processes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    django.setup()
-    from search import encoders  # here: models can be imported only after django.setup()
-
-    encoders.use_threads(1)
-
-
-def _embed_in_process(encoder_id: int, image_ids: list[int]) -> Outcome:
-    from search import embedding  # here, as above
-
-    return embedding.embed(Encoder.objects.get(pk=encoder_id), image_ids)
+        self._futures.append(pool.submit(child_process.embed, self._encoder.pk, list(image_ids)))

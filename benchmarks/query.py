@@ -1,0 +1,107 @@
+"""One query, from the HTTP request to the JSON, against decode + encode + SQL measured apart on the same pictures."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import uuid
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from benchmarks import report
+from benchmarks.importing import read_contents
+from benchmarks.site import arguments, fresh_site, pictures_of, say, use
+
+
+def main() -> None:
+    parser = arguments("Latency of POST /api/v1/search against its stages measured apart.")
+    parser.add_argument("--queries", type=int, default=200, help="queries to time (default: 200)")
+    options = parser.parse_args()
+    with fresh_site(options.var) as site:
+        pictures = pictures_of(options.pictures, site)
+        imported = site.manage_json("import_images", str(pictures), "--dataset", "gallery", "--sync", timeout=3600)
+        say(f"{imported['found']} pictures, {imported['embedded']} embedded now")
+        contents = read_contents(pictures)
+        step = max(1, len(contents) // options.queries)
+        queries = contents[::step][: options.queries]
+        use(site)
+        with site.web() as url:
+            rows = _measure(url, queries)
+    report.tell(f"One query over {imported['found']} images, {len(queries)} queries, k = 10", rows)
+
+
+def _measure(url: str, queries: list[bytes]) -> list[dict[str, object]]:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    stages = _stages()
+    for content in queries[:20]:
+        _post(connection, content)
+        stages(content)
+    over_http, apart = [], []
+    for content in queries:  # interleaved, so that both see the machine in the same moods
+        started = time.perf_counter()
+        _post(connection, content)
+        over_http.append((time.perf_counter() - started) * 1000)
+        apart.append(stages(content))
+    sums = [sum(times.values()) for times in apart]
+    names = list(apart[0])
+    rows = [_row(name, [times[name] for times in apart], sums) for name in names]
+    return [*rows, _row("the three together", sums, sums), _row("POST /api/v1/search", over_http, sums)]
+
+
+def _row(name: str, times: list[float], floor: list[float]) -> dict[str, object]:
+    return {
+        "stage": name,
+        "p50 ms": report.median(times),
+        "p95 ms": report.percentile(times, 0.95),
+        "ratio of p50": report.median(times) / report.median(floor),
+    }
+
+
+def _stages() -> Callable[[bytes], dict[str, float]]:
+    """Return a function that times decode, encode and SQL of one picture, in milliseconds."""
+    from embeddings import images
+    from search import encoders, neighbours
+    from search.scope import scope_of_command
+
+    row = encoders.default()
+    network = encoders.network(row)
+    scope = scope_of_command()
+
+    def run(content: bytes) -> dict[str, float]:
+        started = time.perf_counter()
+        prepared = images.prepare(content, input_size=network.spec.input_size, thumbnail=False)
+        decoded = time.perf_counter()
+        vector = network.encode(prepared.input[np.newaxis])[0]
+        encoded = time.perf_counter()
+        neighbours.nearest(vector, row, scope, k=10)
+        searched = time.perf_counter()
+        return {
+            "decode": (decoded - started) * 1000,
+            "encode": (encoded - decoded) * 1000,
+            "SQL": (searched - encoded) * 1000,
+        }
+
+    return run
+
+
+def _post(connection: http.client.HTTPConnection, content: bytes) -> None:
+    boundary = uuid.uuid4().hex
+    body = (
+        (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="query.jpg"\r\n'
+            f"Content-Type: image/jpeg\r\n\r\n"
+        ).encode()
+        + content
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+    connection.request("POST", "/api/v1/search", body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    response = connection.getresponse()
+    answer = response.read()
+    if response.status != 200:
+        raise RuntimeError(f"status {response.status}: {answer[:200]!r}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What runs in a process that `local_workers` spawns. Imports no rows: they need a Django that is set up first."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING:
+    from search.embedding import Outcome
+
+
+def begin() -> None:
+    """Set up Django, for an encoder of one thread."""
+    # Ctrl-C ends the command, which then ends its processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    django.setup()
+    from search import encoders  # here, as the first line of this file says
+
+    encoders.use_threads(1)
+
+
+def embed(encoder_id: int, image_ids: list[int]) -> Outcome:
+    """Embed a batch."""
+    from search import embedding  # here, as above
+    from search.models import Encoder
+
+    return embedding.embed(Encoder.objects.get(pk=encoder_id), image_ids)
