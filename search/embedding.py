@@ -66,7 +66,8 @@ def embed(encoder: Encoder, image_ids: Sequence[int]) -> Outcome:
     network = encoders.network(encoder)
     claimed = _claim(image_ids) if encoder.is_default else []
     try:
-        outcome = _embed(encoder, network, claimed + _missing(encoder, image_ids))
+        rest = set(image_ids) - {task.id for task in claimed}
+        outcome = _embed(encoder, network, claimed + _missing(encoder, rest))
     except Exception:
         _release(claimed)
         raise
@@ -139,11 +140,13 @@ def _release(tasks: list[_Task]) -> None:
     )
 
 
-def _missing(encoder: Encoder, image_ids: Sequence[int]) -> list[_Task]:
+def _missing(encoder: Encoder, image_ids: set[int]) -> list[_Task]:
     """Return the ready images that have no vector of this encoder."""
+    if not image_ids:
+        return []
     rows = (
         Image.objects.filter(pk__in=image_ids, status=Image.Status.READY)
-        .exclude(pk__in=Embedding.objects.filter(encoder=encoder, image__in=list(image_ids)).values("image"))
+        .exclude(pk__in=Embedding.objects.filter(encoder=encoder, image__in=image_ids).values("image"))
         .values_list("pk", "dataset_id", "sha256", "file", "in_place_path", "job_id")
     )
     return [_task(row, is_new=False) for row in rows]
@@ -173,24 +176,30 @@ def _write(
         for task, prepared in done
         if task.is_new
     ]
-    # Binary parameters, which Django's own cursor does not send; an image deleted meanwhile gets no vector.
     with _binary_cursor() as cursor:
-        cursor.executemany(
+        # An image that was deleted meanwhile gets no vector.
+        cursor.execute(
             """
             INSERT INTO search_embedding (image_id, encoder_id, dataset_id, vector)
-            SELECT id, %s, dataset_id, %b::halfvec FROM search_image WHERE id = %s FOR KEY SHARE
+            SELECT image.id, %s, image.dataset_id, new.vector
+            FROM unnest(%b::bigint[], %b::halfvec[]) new (image_id, vector)
+            JOIN search_image image ON image.id = new.image_id
+            ORDER BY image.id FOR KEY SHARE OF image
             ON CONFLICT (image_id, encoder_id) DO UPDATE SET vector = EXCLUDED.vector
             """,
-            [(encoder.pk, HalfVector(vector), task.id) for (task, _), vector in zip(done, vectors, strict=True)],
+            [encoder.pk, [task.id for task, _ in done], [HalfVector(vector) for vector in vectors]],
         )
         if facts:
-            cursor.executemany(
+            cursor.execute(
                 """
                 UPDATE search_image SET status = 'ready', leased_until = NULL, error_code = '', error_detail = '',
-                       thumbnail = %s, format = %s, width = %s, height = %s, phash = %s::bit(64)
-                WHERE id = %s
+                       thumbnail = new.thumbnail, format = new.format, width = new.width, height = new.height,
+                       phash = new.phash::bit(64)
+                FROM unnest(%s::text[], %s::text[], %s::int[], %s::int[], %s::text[], %s::bigint[])
+                     new (thumbnail, format, width, height, phash, id)
+                WHERE search_image.id = new.id
                 """,
-                facts,
+                [list(column) for column in zip(*facts, strict=True)],
             )
         if tags:
             cursor.executemany(
@@ -203,7 +212,7 @@ def _write(
 
 
 def _binary_cursor() -> psycopg.Cursor[Any]:
-    """Return a cursor of Django's connection whose parameters are bound by the server."""
+    """Return a cursor of Django's connection that sends vectors as bytes, which Django's own does not."""
     connection.ensure_connection()
     raw = connection.connection
     raw = getattr(raw, "_wrapped", raw)

@@ -86,6 +86,23 @@ class Site:
                 process.wait()
 
     @contextlib.contextmanager
+    def servers(self) -> Iterator[None]:
+        """Keep the embedded servers running, so that commands need not start them one by one."""
+        wait = "import sys; from django.conf import settings; from imgsim_site import embedded; "
+        wait += "embedded.ensure_running_for(settings); print('ready', flush=True); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-c", wait],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as holder:
+            assert holder.stdout
+            holder.stdout.readline()
+            yield
+            holder.terminate()
+
+    @contextlib.contextmanager
     def worker(self, *, concurrency: int | None = None, beat: bool = False) -> Iterator[subprocess.Popen[bytes]]:
         """Run a Celery worker; by default one child for each core."""
         n_children = concurrency or len(os.sched_getaffinity(0))

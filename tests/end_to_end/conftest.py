@@ -1,0 +1,35 @@
+"""A whole site for the tests of this folder: real servers, a real worker, the real network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embeddings import sample
+from tests.running import ROOT, Site
+
+# Encoders are converted once a checkout, not once a run.
+CACHE = Path(os.environ.get("IMGSIM_TEST_CACHE") or ROOT / ".cache" / "encoders")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A migrated site with mobilenet_v2 whose servers run until the last test is through."""
+    site = Site(tmp_path_factory.mktemp("site"))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (site.var / "encoders").symlink_to(CACHE)
+    site.manage("migrate", "-v0")
+    site.manage("install_encoder", "mobilenet_v2")
+    with site.servers():
+        yield site
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample gallery: photographs and drawings in folders by label."""
+    folder = tmp_path_factory.mktemp("sample")
+    sample.write_sample(folder)
+    return folder

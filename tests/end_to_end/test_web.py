@@ -1,0 +1,88 @@
+"""The web process as it is deployed: quick to start, light, and right over HTTP."""
+
+import http.client
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.pictures import huge_header_png, truncated_jpeg
+from tests.running import ROOT, Site, wait_for
+
+
+@pytest.fixture(scope="module")
+def web(site: Site, pictures: Path) -> Any:
+    """The address of a running web server, over the sample photographs."""
+    site.manage_json("import_images", str(pictures / "photographs"), "--dataset", "photographs", "--sync")
+    with site.web() as url:
+        yield url
+
+
+def post(url: str, content: bytes, **fields: str) -> tuple[int, dict[str, Any]]:
+    """Send a search as a browser or curl does."""
+    boundary = uuid.uuid4().hex
+    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+             for name, value in fields.items()]  # fmt: skip
+    parts.append(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="q.jpg"\r\n\r\n'.encode()
+        + content
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    connection.request("POST", "/api/v1/search", b"".join(parts), headers)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def test_a_picture_finds_its_versions(web: str, pictures: Path) -> None:
+    status, body = post(web, (pictures / "photographs/rocket/rocket.jpg").read_bytes(), dataset="photographs", k="8")
+    assert status == 200
+    assert [hit["label"] for hit in body["hits"][:5]] == ["rocket"] * 5
+    assert body["exact"] is True
+
+
+@pytest.mark.parametrize("content", [b"text", b"", truncated_jpeg(), huge_header_png()])
+def test_bad_pictures_are_refused(web: str, content: bytes) -> None:
+    status, body = post(web, content)
+    assert (status, body["status"]) == (422, 422)
+
+
+@pytest.mark.parametrize("k", ["0", "100000", "x"])
+def test_a_bad_k_is_refused(web: str, pictures: Path, k: str) -> None:
+    status, body = post(web, (pictures / "photographs/rocket/rocket.jpg").read_bytes(), k=k)
+    assert (status, "k must be" in body["detail"]) == (400, True)
+
+
+def test_a_search_imports_neither_tensorflow_nor_keras(site: Site, pictures: Path) -> None:
+    code = (
+        "import sys, imgsim_site.wsgi\n"
+        "from imgsim_site import embedded; from django.conf import settings; embedded.ensure_running_for(settings)\n"
+        "from django.test import Client\n"
+        f"picture = open({str(pictures / 'photographs/rocket/rocket.jpg')!r}, 'rb')\n"
+        "response = Client(SERVER_NAME='localhost').post('/api/v1/search', {'image': picture})\n"
+        "assert response.status_code == 200, response.content\n"
+        "print([name for name in ('tensorflow', 'keras', 'torch', 'jax') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_it_says_whether_it_can_work(site: Site, web: str) -> None:
+    def ready() -> tuple[int, dict[str, Any]]:
+        connection = http.client.HTTPConnection(urlsplit(web).netloc, timeout=30)
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+    status, parts = ready()
+    assert (status, parts["database"], parts["encoder"], parts["worker"]) == (503, "ok", "ok", "LookupError")
+    with site.worker():
+        wait_for(lambda: ready()[0] == 200, "the worker")

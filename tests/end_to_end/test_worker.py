@@ -1,0 +1,77 @@
+"""What a worker does, with everything real: files, broker, network, database, and kill -9."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.running import ROOT, Site, wait_for
+
+
+def standing(site: Site, dataset: str) -> dict[str, int]:
+    """Count the images of a dataset by status, through a connection of its own."""
+    code = (
+        "import json, django; django.setup()\n"
+        "from imgsim_site import embedded; from django.conf import settings; embedded.ensure_running_for(settings)\n"
+        "from collections import Counter; from search.models import Image, Embedding\n"
+        f"rows = Image.objects.filter(dataset__name={dataset!r})\n"
+        "print(json.dumps({**Counter(rows.values_list('status', flat=True)), "
+        "'embeddings': Embedding.objects.filter(image__in=rows).count()}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=site.environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_workers_embed_what_a_command_imports(site: Site, pictures: Path) -> None:
+    with site.worker():
+        report = site.manage_json("import_images", str(pictures / "drawings"), "--dataset", "by workers", "--wait")
+        assert (report["found"], report["added"], report["embedded"], report["refused"]) == (432, 432, 432, [])
+        again = site.manage_json("import_images", str(pictures / "drawings"), "--dataset", "by workers", "--wait")
+    assert (again["added"], again["unchanged"], again["embedded"]) == (0, 432, 0)
+
+
+def test_a_command_embeds_alone_what_workers_would(site: Site, pictures: Path) -> None:
+    report = site.manage_json("import_images", str(pictures / "photographs"), "--dataset", "alone", "--sync")
+    assert (report["added"], report["embedded"], report["pending"]) == (306, 306, 0)
+    picture = next((pictures / "photographs").glob("coffee/*mirrored*"))
+    found = site.manage_json("search_image", str(picture), "--dataset", "alone", "-k", "5")
+    assert found["hits"][0]["distance"] < 1e-3
+    assert {hit["label"] for hit in found["hits"]} == {"coffee"}
+
+
+def test_a_worker_that_is_killed_loses_no_picture(site: Site, pictures: Path) -> None:
+    site.manage_json("import_images", str(pictures / "drawings"), "--dataset", "killed")
+    assert standing(site, "killed") == {"pending": 432, "embeddings": 0}
+    with contextlib.ExitStack() as first:
+        worker = first.enter_context(site.worker())
+        wait_for(lambda: standing(site, "killed").get("ready"), "the first batch")
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+    left = standing(site, "killed")
+    assert left["pending"] > 0
+    assert left["ready"] == left["embeddings"]
+    site.manage("shell", "-c", "from search.models import Image; Image.objects.update(leased_until=None)")
+    with site.worker():
+        site.manage("reconcile")
+        wait_for(lambda: "pending" not in standing(site, "killed"), "the rest")
+    assert standing(site, "killed") == {"ready": 432, "embeddings": 432}
+
+
+def test_messages_that_redis_forgot_are_sent_again(site: Site, pictures: Path) -> None:
+    site.manage_json("import_images", str(pictures / "photographs" / "coffee"), "--dataset", "flushed")
+    site.manage("shell", "-c", "from django.core.cache import cache; cache._cache.get_client(write=True).flushall()")
+    with site.worker():
+        assert "images sent" in site.manage("reconcile")
+        wait_for(lambda: "pending" not in standing(site, "flushed"), "the images")
+
+
+def test_without_a_worker_waiting_says_what_to_do(site: Site, pictures: Path) -> None:
+    done = site.run("import_images", str(pictures / "photographs" / "rocket"), "--dataset", "waiting", "--wait")
+    assert done.returncode == 1
+    assert "No worker answers" in done.stderr
+    assert "Traceback" not in done.stderr
