@@ -9,6 +9,7 @@ from typing import Literal
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db.models import Q
 
 from embeddings import images
 from embeddings.images.decoding import content_of
@@ -18,6 +19,7 @@ from search.models import Dataset, Image, Job, Refusal
 from search.sources import Found, Source
 
 CHUNK_SIZE = 256
+CHUNK_BYTES = 64_000_000
 SplitChoice = Literal["auto", "none", "train", "val", "test"]
 
 
@@ -62,7 +64,7 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
     Files that cannot be taken become refusals of the job, and the rest goes on.
     """
     tally = Tally()
-    for chunk in _chunks(plan.source, CHUNK_SIZE):
+    for chunk in _chunks(plan.source):
         candidates: list[_Candidate] = []
         for found in chunk:
             try:
@@ -87,13 +89,16 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
         yield tally
 
 
-def _chunks(found: Iterable[Found], size: int) -> Iterator[list[Found]]:
+def _chunks(found: Iterable[Found]) -> Iterator[list[Found]]:
+    """Cut a stream of files where a chunk has enough of them, or enough bytes to hold in memory."""
     chunk: list[Found] = []
+    n_bytes = 0
     for one in found:
         chunk.append(one)
-        if len(chunk) == size:
+        n_bytes += one.n_bytes
+        if len(chunk) == CHUNK_SIZE or n_bytes >= CHUNK_BYTES:
             yield chunk
-            chunk = []
+            chunk, n_bytes = [], 0
     if chunk:
         yield chunk
 
@@ -153,12 +158,11 @@ def _insert(plan: Plan, job: Job, candidates: list[_Candidate]) -> tuple[int, li
 
 def _complete(plan: Plan, marks: dict[int, Marks]) -> None:
     """Give images that are there already the label and split they lack; what they have is not overwritten."""
-    lacking = Image.objects.filter(pk__in=[pk for pk, found in marks.items() if found.label or found.split])
-    for image in lacking.filter(label="") | lacking.filter(split=Image.Split.NONE):
-        label = image.label or marks[image.pk].label
-        split = image.split if image.split != Image.Split.NONE else marks[image.pk].split or Image.Split.NONE
-        if (label, split) != (image.label, image.split):
-            Image.objects.filter(pk=image.pk).update(label=label, split=split)
+    unlabelled = Q(pk__in=[pk for pk, found in marks.items() if found.label], label="")
+    unsplit = Q(pk__in=[pk for pk, found in marks.items() if found.split], split=Image.Split.NONE)
+    for pk, label, split in Image.objects.filter(unlabelled | unsplit).values_list("pk", "label", "split"):
+        new_split = marks[pk].split if split == Image.Split.NONE else split
+        Image.objects.filter(pk=pk).update(label=label or marks[pk].label, split=new_split or Image.Split.NONE)
 
 
 def _keep_original(dataset: Dataset, one: _Candidate) -> str:

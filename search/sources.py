@@ -40,6 +40,16 @@ class Found:
     content: bytes | Path | RefusedImage
     position: int  # of Source.total
 
+    @property
+    def n_bytes(self) -> int:
+        """The size of the content; 0 where it cannot be told."""
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        try:
+            return self.content.stat().st_size if isinstance(self.content, Path) else 0
+        except OSError:
+            return 0
+
 
 @dataclass
 class Source:
