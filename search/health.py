@@ -20,7 +20,10 @@ def ready(request: HttpRequest) -> JsonResponse:
     """Look at each part that a search or an import needs; 503 where one is missing."""
     parts = {name: _look(check) for name, check in _CHECKS.items()}
     is_ready = all(word == "ok" for word in parts.values())
-    return JsonResponse({"ready": is_ready, **parts}, status=200 if is_ready else 503)
+    response = JsonResponse({"ready": is_ready, **parts}, status=200 if is_ready else 503)
+    # Asked every few seconds by balancers: "not yet" is an answer, and no error for the log.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _database() -> None:

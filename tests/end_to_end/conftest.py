@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,15 +17,17 @@ CACHE = Path(os.environ.get("IMGSIM_TEST_CACHE") or ROOT / ".cache" / "encoders"
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site() -> Iterator[Site]:
     """A migrated site with mobilenet_v2 whose servers run until the last test is through."""
-    site = Site(tmp_path_factory.mktemp("site"))
     CACHE.mkdir(parents=True, exist_ok=True)
-    (site.var / "encoders").symlink_to(CACHE)
-    site.manage("migrate", "-v0")
-    site.manage("install_encoder", "mobilenet_v2")
-    with site.servers():
-        yield site
+    # Not below pytest's own folder, which every pytest that root starts closes to the user that Postgres runs as.
+    with tempfile.TemporaryDirectory(prefix="imgsim-site-") as place:
+        site = Site(Path(place))
+        (site.var / "encoders").symlink_to(CACHE)
+        site.manage("migrate", "-v0")
+        site.manage("install_encoder", "mobilenet_v2")
+        with site.servers():
+            yield site
 
 
 @pytest.fixture(scope="session")

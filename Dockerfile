@@ -1,0 +1,26 @@
+# ImgSim for docker compose: one image for web, worker and beat. docker build --build-arg REQUIREMENTS=requirements-gpu.txt
+# makes the one for worker-gpu.
+FROM python:3.12-slim AS build
+ARG REQUIREMENTS=requirements.txt
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/venv
+COPY requirements*.txt /build/
+WORKDIR /build
+RUN /opt/venv/bin/pip install -r "$REQUIREMENTS"
+
+
+FROM python:3.12-slim
+RUN useradd --uid 10001 --create-home imgsim && mkdir /var/lib/imgsim && chown imgsim: /var/lib/imgsim
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 IMGSIM_VAR=/var/lib/imgsim
+WORKDIR /app
+COPY . .
+USER imgsim
+# The key signs nothing, it only lets the settings load. docker compose does this at each start again, for its volume.
+RUN SECRET_KEY=unused DATABASE_URL=postgresql://unused REDIS_URL=redis://unused python manage.py collectstatic --no-input
+VOLUME /var/lib/imgsim
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
+CMD ["gunicorn", "imgsim_site.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "8", \
+     "--workers", "2", "--timeout", "60", "--no-control-socket"]

@@ -1,0 +1,43 @@
+# make demo starts ImgSim; make help lists the rest.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+PHOTOS ?=
+TESTS ?=
+VAR := $(or $(IMGSIM_VAR),var)
+VENV_PYTHON := .venv/bin/python
+CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("ImgSim needs Python 3.11 or newer, and this is " \
+	+ sys.version.split()[0] + ". Name another: make PYTHON=python3.12")
+
+.PHONY: help setup setup-dev demo test lint bench clean
+
+help:  ## list what make can do
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+setup:  ## make .venv with what ImgSim needs to run
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@$(PYTHON) imgsim_site/bootstrap.py requirements.txt
+
+setup-dev:  ## make .venv with what the tests and linters need on top
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@$(PYTHON) imgsim_site/bootstrap.py requirements-dev.txt
+
+demo: setup  ## start everything on this machine (PORT=8001, PHOTOS=~/Pictures, HOST=0.0.0.0)
+	@exec $(VENV_PYTHON) manage.py demo --host "$(HOST)" --port "$(PORT)" $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: setup-dev  ## run every test, the browser's too (TESTS="tests/search -k upload" for some)
+	@$(VENV_PYTHON) -m imgsim_site.chromium
+	@exec $(VENV_PYTHON) -m pytest -q $(TESTS)
+
+lint: setup-dev  ## check style, types and the direction of imports
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy imgsim_site search embeddings
+	@.venv/bin/lint-imports
+
+bench: setup-dev  ## measure import throughput, query latency and index recall
+	@exec $(VENV_PYTHON) -m benchmarks
+
+clean:  ## remove .venv and all pictures, vectors and encoders, after asking
+	@printf 'Remove .venv and %s with every picture and vector in it? [y/N] ' '$(VAR)'; \
+	read answer && [ "$$answer" = y ] && rm -rf .venv .venv.lock '$(VAR)' && echo Removed. || echo Nothing was removed.

@@ -1,0 +1,122 @@
+"""Make .venv with the packages of a requirements file: `python3 imgsim_site/bootstrap.py requirements.txt`.
+
+Runs before anything is installed, so it uses the standard library alone. The Makefile checks Python's version first.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO
+
+PROJECT = Path(__file__).resolve().parent.parent
+VENV = PROJECT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+NEWEST_TESTED = (3, 13)
+
+
+class SetupError(RuntimeError):
+    """The packages cannot be installed; the message says what to do."""
+
+
+def main(arguments: list[str]) -> int:
+    """Install the requirements file named by the only argument unless .venv has it; return the exit status."""
+    requirements = PROJECT / arguments[0]
+    with (PROJECT / ".venv.lock").open("w") as lock:
+        try:
+            wait_for(lock)
+            install_once(requirements)
+        except SetupError as error:
+            say(f"error: {error}")
+            return 1
+        except KeyboardInterrupt:
+            return 130
+    return 0
+
+
+def wait_for(lock: IO[str]) -> None:
+    """Let one installation run at a time; the kernel drops the lock of a killed one."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("Another process is installing the packages; waiting for it.")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def install_once(requirements: Path) -> None:
+    """Bring .venv up to `requirements`; return at once if it is.
+
+    Raises SetupError if Python has no venv or pip fails.
+    """
+    stamp = VENV / f"installed-{requirements.name}.sha256"
+    digest = digest_of(requirements)
+    if stamp.exists() and stamp.read_text() == digest and runs(VENV_PYTHON):
+        return
+    if not runs(VENV_PYTHON):
+        say(f"Making .venv with Python {sys.version.split()[0]}")
+        make_venv()
+    say(f"Installing {requirements.name} (the first time some 600 MB are fetched, which takes minutes)")
+    install(requirements)
+    stamp.write_text(digest)
+
+
+def digest_of(requirements: Path) -> str:
+    """Return the SHA-256 of the file, of the files that it includes, and of the Python that reads them."""
+    digest = hashlib.sha256(sys.version.encode())
+    waiting = [requirements]
+    while waiting:
+        file = waiting.pop()
+        text = file.read_text()
+        digest.update(text.encode())
+        waiting += [file.parent / name for name in re.findall(r"^-r\s+(\S+)", text, re.MULTILINE)]
+    return digest.hexdigest()
+
+
+def make_venv() -> None:
+    """Make .venv; with pip inside, or beside it where Debian's python3-venv is missing and python3-pip is not.
+
+    Raises SetupError if this Python has neither.
+    """
+    if not find_spec("venv") or not (find_spec("ensurepip") or find_spec("pip")):
+        raise SetupError(
+            "This Python has no venv. Install it (Debian, Ubuntu: apt install python3-venv) and try again."
+        )
+    without_pip = [] if find_spec("ensurepip") else ["--without-pip"]
+    if subprocess.call([sys.executable, "-m", "venv", "--clear", *without_pip, str(VENV)]) != 0:
+        raise SetupError("Making .venv failed; the lines above say why.")
+
+
+def install(requirements: Path) -> None:
+    """Let pip install `requirements`, with its progress shown. Raises SetupError if it fails."""
+    own_pip = [str(VENV_PYTHON), "-m", "pip"]
+    pip = own_pip if runs(*own_pip) else [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
+    options = ["--disable-pip-version-check", "--no-warn-script-location", "--requirement", str(requirements)]
+    # root installs into .venv, which is no system folder.
+    environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
+    if subprocess.call([*pip, "install", *options], env=environment) != 0:
+        newer = sys.version_info[:2] > NEWEST_TESTED
+        hint = " Not every package may support this Python yet; try make PYTHON=python3.12." if newer else ""
+        raise SetupError(f"pip could not install {requirements.name}; its lines above say why.{hint}")
+
+
+def runs(program: str | Path, *arguments: str) -> bool:
+    """Return whether `program` starts; the Python of a .venv that was moved or outlived its own does not."""
+    try:
+        command = [str(program), *arguments, "--version"]
+        return subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
+def say(text: str) -> None:
+    """Write a line for the person at the terminal."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,32 @@
+"""Start the whole site on this machine and keep it in the foreground; what `make demo` calls."""
+
+import sys
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from imgsim_site.demo.errors import DemoError
+from imgsim_site.demo.run import Demo
+
+
+class Command(BaseCommand):
+    """The door to `imgsim_site.demo`."""
+
+    help = "Prepare everything, start the web server and the workers, and stay until Ctrl-C."
+    requires_system_checks = []  # the tables they look at are made by this command
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 opens it to the network")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen at (default: 8000)")
+        parser.add_argument("--photos", type=Path, help="a folder of your own pictures to import")
+
+    def handle(self, *, host: str, port: int, photos: Path | None, **options: object) -> None:
+        if photos is not None and not photos.expanduser().exists():
+            raise CommandError(f"{photos} does not exist.")
+        demo = Demo(host=host, port=port, photos=photos.expanduser().resolve() if photos else None)
+        try:
+            demo.run()
+        except DemoError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(0)  # the way to end it

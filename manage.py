@@ -1,0 +1,53 @@
+#!/usr/bin/env python
+"""Run a Django command; start the embedded Postgres and Redis first for those that need them."""
+
+import os
+import sys
+
+# These read no rows and send no tasks; `demo` starts the servers itself, in its own order.
+WITHOUT_SERVERS = {
+    "check",
+    "collectstatic",
+    "compilemessages",
+    "demo",
+    "diffsettings",
+    "findstatic",
+    "help",
+    "makemessages",
+    "makemigrations",
+    "startapp",
+    "version",
+}
+HELP_OPTIONS = {"-h", "--help", "--version"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command named by `arguments`, which begin with the program's own name; return the exit status."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imgsim_site.settings")
+    # Imported here: Django reads the variable above when it is first used.
+    from django.conf import settings
+    from django.core.management import execute_from_command_line
+
+    from imgsim_site import embedded
+
+    try:
+        if needs_servers(arguments):
+            embedded.ensure_running_for(settings)
+        execute_from_command_line(arguments)
+    except embedded.EmbeddedServerError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        return 130
+    return 0
+
+
+def needs_servers(arguments: list[str]) -> bool:
+    """Return whether the command reads rows or sends tasks."""
+    words = arguments[1:]
+    return bool(words) and words[0] not in WITHOUT_SERVERS and not HELP_OPTIONS.intersection(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
