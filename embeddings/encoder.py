@@ -1,0 +1,116 @@
+"""Turn pictures into vectors: `Encoder.load(folder).encode(images)`. Imports neither Keras nor TensorFlow."""
+
+import os
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.specs import EncoderSpec
+from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
+
+if TYPE_CHECKING:
+    from embeddings.runtime import CpuNetwork
+
+__all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing"]
+
+Vectors = NDArray[np.float32]
+Tags = list[tuple[str, float]]
+
+_DATA = Path(__file__).parent / "data"
+
+
+class BrokenVectors(RuntimeError):
+    """Raised when the network gives a vector that has no direction: zero, infinite or not a number."""
+
+
+class Encoder:
+    """An installed encoder. The network is compiled on first use, again after a fork; threads may share it."""
+
+    def __init__(self, stored: StoredEncoder, folder: Path, *, n_threads: int | None = None) -> None:
+        self.spec: EncoderSpec = stored.spec
+        self._stored = stored
+        self._folder = folder
+        self._n_threads = n_threads
+        self._lock = threading.Lock()
+        self._networks: dict[int, CpuNetwork] = {}
+
+    @classmethod
+    def load(cls, folder: Path, *, n_threads: int | None = None) -> "Encoder":
+        """Return the encoder in `folder`, quickly: the network itself is read on first use.
+
+        n_threads: cores for one call of `encode`; all by default, 1 where a process runs on every core.
+        Raises EncoderMissing, EncoderDamaged.
+        """
+        stored = StoredEncoder.read(folder)
+        for name in stored.files:
+            if not (folder / name).is_file():
+                stored.verify(folder)
+        return cls(stored, folder, n_threads=n_threads)
+
+    def encode(self, images: NDArray[np.uint8]) -> Vectors:
+        """Return float32 vectors (n, dim) of unit length for uint8 RGB images (n, input_size, input_size, 3).
+
+        n may be 0. Raises ValueError for another shape or dtype, BrokenVectors, EncoderDamaged.
+        """
+        return _unit_length(self._run(images)[0])
+
+    def encode_with_tags(self, images: NDArray[np.uint8], top: int = 5) -> tuple[Vectors, list[Tags]]:
+        """Return the vectors, as `encode`, and for each image its `top` likeliest classes with probabilities.
+
+        Raises ValueError, as `encode`, and for an encoder without classes.
+        """
+        if not self.spec.n_classes:
+            raise ValueError(f"{self.spec.name} has no classes to take tags from")
+        vectors, probabilities = self._run(images)
+        order = np.argsort(-probabilities, axis=1)[:, :top]
+        tags = [
+            [(self._labels[index], float(row[index])) for index in best]
+            for row, best in zip(probabilities, order, strict=True)
+        ]
+        return _unit_length(vectors), tags
+
+    def warm_up(self) -> None:
+        """Compile the network now, so that the first `encode` is quick. Raises EncoderDamaged."""
+        self._compiled()
+
+    def _run(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        size = self.spec.input_size
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+            received = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+            raise ValueError(f"expected uint8 images of shape (n, {size}, {size}, 3), received {received}")
+        return self._compiled().run(images)
+
+    def _compiled(self) -> "CpuNetwork":
+        with self._lock:
+            # A forked child has the parent's network but not its threads: it must compile its own, and must never
+            # free the parent's, which would wait for them.
+            if os.getpid() not in self._networks:
+                self._networks[os.getpid()] = self._compile()
+            return self._networks[os.getpid()]
+
+    def _compile(self) -> "CpuNetwork":
+        # Local: the runtime's libraries load on first use, not when a page or a command imports this module.
+        from embeddings.runtime import CpuNetwork
+
+        self._stored.verify(self._folder, suffixes=(".xml", ".bin"))
+        return CpuNetwork(
+            self._folder / f"{self.spec.name}.xml", n_threads=self._n_threads, precision=self.spec.precision
+        )
+
+    @cached_property
+    def _labels(self) -> list[str]:
+        return (_DATA / str(self.spec.labels)).read_text(encoding="utf-8").splitlines()
+
+
+def _unit_length(vectors: Vectors) -> Vectors:
+    """Return the vectors scaled to length 1, in place; reduced precision leaves them a little off."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    broken = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    if broken.size:
+        raise BrokenVectors(f"the network gave no direction for {broken.size} of {len(vectors)} images")
+    vectors /= lengths
+    return vectors

