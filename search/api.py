@@ -159,7 +159,7 @@ def _picture(request: HttpRequest, words: dict[str, Any]) -> bytes:
 
 def _image(request: HttpRequest, image_id: object) -> Image:
     visible = scope_for(request.user).dataset_ids
-    image = Image.objects.filter(pk=image_id if isinstance(image_id, int) else None, dataset_id__in=visible).first()
+    image = Image.objects.filter(pk=image_id if isinstance(image_id, int) else 0, dataset_id__in=visible).first()
     if image is None:
         raise Image.DoesNotExist(f"There is no image {image_id!r}.")
     return image

@@ -1,5 +1,6 @@
 """System checks: what would give wrong answers later is refused at the start."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -9,7 +10,7 @@ OLDEST_PGVECTOR = (0, 8, 4)
 
 
 @register(Tags.database)
-def check_pgvector(databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def check_pgvector(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Refuse a pgvector older than 0.8.4: its HNSW indexes can be built wrong."""
     if not databases:
         return []

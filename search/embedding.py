@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from embeddings import images
+from embeddings.encoder import Encoder as Network
 from search import encoders, jobs, queue
 from search.models import Embedding, Encoder, Image
 
@@ -77,7 +78,7 @@ def embed(encoder: Encoder, image_ids: Sequence[int]) -> Outcome:
     return outcome
 
 
-def _embed(encoder: Encoder, network: encoders.Network, tasks: list[_Task]) -> Outcome:
+def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     """Decode, encode and write."""
     done: list[tuple[_Task, images.Prepared]] = []
     refused: list[tuple[_Task, images.RefusedImage]] = []
@@ -99,7 +100,7 @@ def _embed(encoder: Encoder, network: encoders.Network, tasks: list[_Task]) -> O
 
 
 def _encode(
-    network: encoders.Network, inputs: NDArray[np.uint8] | None
+    network: Network, inputs: NDArray[np.uint8] | None
 ) -> tuple[NDArray[np.float32], list[list[tuple[str, float]]]]:
     if inputs is None:
         return np.empty((0, network.spec.dim), dtype=np.float32), []

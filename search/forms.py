@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
-from embeddings import images
+from embeddings.images.decoding import MAX_FILE_BYTES
 from search import encoders
 from search.models import Dataset, Encoder, Image
 from search.neighbours import MAX_HITS
@@ -63,7 +63,7 @@ class SearchForm(forms.Form):
     @property
     def max_bytes(self) -> int:
         """The largest file that is taken, for the page to say so before it is sent."""
-        return images.MAX_FILE_BYTES
+        return MAX_FILE_BYTES
 
     def clean_dataset(self) -> str:
         try:
@@ -113,11 +113,11 @@ class UploadForm(SearchForm):
         },
     )
 
-    def clean_picture(self) -> UploadedFile:
+    def clean_picture(self) -> UploadedFile[bytes]:
         """Refuse what is too large before it is read into memory."""
-        picture: UploadedFile = self.cleaned_data["picture"]
-        if (picture.size or 0) > images.MAX_FILE_BYTES:
-            limit, size = images.MAX_FILE_BYTES / 1e6, (picture.size or 0) / 1e6
+        picture: UploadedFile[bytes] = self.cleaned_data["picture"]
+        if (picture.size or 0) > MAX_FILE_BYTES:
+            limit, size = MAX_FILE_BYTES / 1e6, (picture.size or 0) / 1e6
             raise ValidationError(f"The file has {size:.1f} MB; the limit is {limit:.0f} MB.", code="too_large_file")
         return picture
 

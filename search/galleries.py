@@ -1,4 +1,4 @@
-"""What the dataset pages show: how large and how far each dataset is, a few of its pictures, and its images filtered."""
+"""What the dataset pages show: how large and how far each dataset is, some of its pictures, its images filtered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Gallery:
 
 def galleries(datasets: QuerySet[Dataset]) -> list[Gallery]:
     """Count the images of datasets by status and pick some of each, in three statements however many there are."""
-    # By hash: the index on (dataset, sha256) gives them at once, and neighbours in it have nothing to do with each other.
+    # By hash: the index on (dataset, sha256) gives them at once, and in no order that anybody would notice.
     some = Image.objects.filter(dataset=OuterRef("pk"), status=Image.Status.READY).order_by("sha256")
     rows = list(datasets.annotate(sample_ids=ArraySubquery(some.values("pk")[:N_SAMPLES])))
     samples = Image.objects.in_bulk([pk for row in rows for pk in row.sample_ids])

@@ -11,6 +11,7 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from django.core.cache import cache
@@ -105,7 +106,7 @@ def preview(key: str) -> bytes:
     return _kept(key)["preview"]
 
 
-def _kept(key: str) -> dict:
+def _kept(key: str) -> dict[str, Any]:
     try:
         kept = cache.get(f"query:{key}")
     except Exception as error:

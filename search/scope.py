@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q, QuerySet
 
@@ -27,9 +27,7 @@ class UnknownDataset(Exception):
         )
 
 
-def scope_for(
-    user: AbstractBaseUser | AnonymousUser | None, dataset: str = "", **filters: tuple[str, ...]
-) -> Scope:
+def scope_for(user: AbstractBaseUser | AnonymousUser | None, dataset: str = "", **filters: Any) -> Scope:
     """Return the scope of a visitor's search. dataset: its slug or name; empty for all that the user may see.
 
     filters: further fields of Scope. Raises UnknownDataset.
@@ -37,12 +35,12 @@ def scope_for(
     return _scope(Dataset.objects.visible_to(user), dataset, filters)
 
 
-def scope_of_command(dataset: str = "", **filters: tuple[str, ...]) -> Scope:
+def scope_of_command(dataset: str = "", **filters: Any) -> Scope:
     """Return the scope of a command, which no visitor's rights limit. Raises UnknownDataset."""
     return _scope(Dataset.objects.all(), dataset, filters)
 
 
-def _scope(datasets: QuerySet[Dataset], name: str, filters: dict[str, tuple[str, ...]]) -> Scope:
+def _scope(datasets: QuerySet[Dataset], name: str, filters: dict[str, Any]) -> Scope:
     chosen = datasets.filter(Q(slug=name) | Q(name=name)) if name else datasets
     dataset_ids = tuple(chosen.values_list("pk", flat=True))
     if name and not dataset_ids:

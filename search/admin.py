@@ -1,0 +1,220 @@
+"""The admin: datasets and images are looked after here; commands and workers make encoders, embeddings and jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from search import encoders
+from search.models import Dataset, Embedding, Encoder, Image, Job, Refusal
+
+admin.site.site_header = admin.site.site_title = "ImgSim"
+admin.site.index_title = "Look after the galleries"
+
+MAX_LABELS = 40
+IMAGE_FACTS = [
+    "source", "status", "error_code", "error_detail", "format", "size", "n_bytes", "sha256", "phash", "file",
+    "in_place_path", "embedded_by", "n_attempts", "job", "created_at",
+]  # fmt: skip
+
+
+def _count(rows: QuerySet[Any], of: str) -> Coalesce:
+    """Count related rows in a subquery of their own: joined counts would multiply each other."""
+    counted = rows.filter(**{of: OuterRef("pk")}).order_by().values(of).annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+class MadeElsewhere(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker only
+    """Rows that commands and workers make: to be looked at, not to be added by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Dataset)
+class DatasetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["name", "is_public", "n_images", "n_pending", "n_refused", "owner", "created_at"]
+    list_filter = ["is_public"]
+    list_select_related = ["owner"]
+    search_fields = ["name", "slug", "description"]
+    autocomplete_fields = ["owner"]
+    readonly_fields = ["slug", "created_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                images_count=_count(Image.objects.all(), "dataset"),
+                pending_count=_count(Image.objects.filter(status=Image.Status.PENDING), "dataset"),
+                refused_count=_count(Image.objects.filter(status=Image.Status.REFUSED), "dataset"),
+            )
+        )
+
+    @admin.display(description="images", ordering="images_count")
+    def n_images(self, dataset: Any) -> int:
+        return dataset.images_count
+
+    @admin.display(description="waiting", ordering="pending_count")
+    def n_pending(self, dataset: Any) -> int:
+        return dataset.pending_count
+
+    @admin.display(description="refused", ordering="refused_count")
+    def n_refused(self, dataset: Any) -> int:
+        return dataset.refused_count
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Say how many images go with each dataset, where Django would list every one of perhaps 100,000."""
+        chosen = Dataset.objects.filter(pk__in=[dataset.pk for dataset in objs])
+        counted = chosen.order_by("name").values_list("name").annotate(n=Count("images"))
+        told = [f"Dataset {name} with {n:,} images and their embeddings" for name, n in counted]
+        counts = {
+            "datasets": len(told),
+            "images": Image.objects.filter(dataset__in=chosen.values("pk")).count(),
+            "embeddings": Embedding.objects.filter(dataset__in=chosen.values("pk")).count(),
+        }
+        needed = set() if request.user.has_perm("search.delete_dataset") else {"dataset"}
+        return told, counts, needed, []
+
+
+class LabelFilter(admin.SimpleListFilter):
+    """The most frequent labels, each with its number of images."""
+
+    title = "label"
+    parameter_name = "label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        labelled = Image.objects.exclude(label="").order_by().values_list("label").annotate(n=Count("pk"))
+        return [(label, f"{label} ({n:,})") for label, n in labelled.order_by("-n", "label")[:MAX_LABELS]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
+        return queryset.filter(label=self.value()) if self.value() else queryset
+
+
+class LabelForm(ActionForm):
+    """The action's menu, and the label to set."""
+
+    label = forms.CharField(required=False, max_length=200, label="Label:")
+
+
+@admin.register(Image)
+class ImageAdmin(MadeElsewhere):
+    list_display = ["picture", "name", "dataset", "label", "split", "status", "format", "size"]
+    list_display_links = ["picture", "name"]
+    list_filter = ["dataset", "status", "format", "split", LabelFilter]
+    list_select_related = ["dataset"]
+    list_per_page = 50
+    search_fields = ["source", "label", "tags"]
+    show_full_result_count = False
+    actions = ["set_label"]
+    action_form = LabelForm
+    fields = ["picture", "dataset", "label", "tags", "split", *IMAGE_FACTS]
+    readonly_fields = ["picture", "dataset", *IMAGE_FACTS]
+
+    @admin.display(description="picture")
+    def picture(self, image: Image) -> SafeString | str:
+        if not image.thumbnail:
+            return "none yet"
+        # The longer edge is 72 pixels; style attributes are not allowed by the security policy.
+        scale = 72 / max(image.width, image.height)
+        width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        return format_html(
+            '<img src="{}" width="{}" height="{}" loading="lazy" alt="{}">',
+            image.thumbnail_url,
+            width,
+            height,
+            image.name,
+        )
+
+    @admin.display(description="size", ordering="width")
+    def size(self, image: Image) -> str:
+        return f"{image.width} × {image.height}"
+
+    @admin.display(description="embedded by")
+    def embedded_by(self, image: Image) -> str:
+        return ", ".join(Encoder.objects.filter(embeddings__image=image).values_list("name", flat=True)) or "none yet"
+
+    @admin.action(description="Set the label of the chosen images", permissions=["change"])
+    def set_label(self, request: HttpRequest, images: QuerySet[Image]) -> None:
+        label = request.POST.get("label", "").strip()[:200]
+        n_changed = images.order_by().update(label=label)
+        told = (
+            f"{n_changed:,} images are labelled {label!r} now." if label else f"{n_changed:,} images have no label now."
+        )
+        self.message_user(request, told, messages.SUCCESS)
+
+
+@admin.register(Encoder)
+class EncoderAdmin(MadeElsewhere):
+    list_display = ["name", "family", "dim", "distance", "is_default", "embeds_imports", "n_embedded", "created_at"]
+    search_fields = ["name", "family"]
+    actions = ["make_default"]
+    readonly_fields = [
+        "name", "family", "dim", "distance", "is_default", "spec", "weights_sha256", "job", "created_at",
+    ]  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Encoder]:
+        return super().get_queryset(request).annotate(embedded_count=_count(Embedding.objects.all(), "encoder"))
+
+    @admin.display(description="embedded", ordering="embedded_count")
+    def n_embedded(self, encoder: Any) -> int:
+        return encoder.embedded_count
+
+    def has_delete_permission(self, request: HttpRequest, obj: Encoder | None = None) -> bool:
+        """Searches need a default encoder: choose another one before deleting it."""
+        return super().has_delete_permission(request, obj) and not (obj is not None and obj.is_default)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Say how many embeddings go with each encoder, and keep the default one."""
+        chosen = Encoder.objects.filter(pk__in=[encoder.pk for encoder in objs])
+        embeddings = Embedding.objects.filter(encoder__in=chosen.values("pk"))
+        counted = chosen.order_by("name").values_list("name").annotate(n=Count("embeddings"))
+        told = [f"Encoder {name} with {n:,} embeddings" for name, n in counted]
+        counts = {"encoders": len(told), "embeddings": embeddings.count()}
+        needed = set() if request.user.has_perm("search.delete_encoder") else {"encoder"}
+        return told, counts, needed, [f"Encoder {one.name}: it is the default one" for one in chosen if one.is_default]
+
+    @admin.action(description="Make the chosen encoder the default", permissions=["change"])
+    def make_default(self, request: HttpRequest, chosen: QuerySet[Encoder]) -> None:
+        if chosen.count() != 1:
+            self.message_user(request, "Choose exactly one encoder.", messages.ERROR)
+            return
+        encoder = chosen.get()
+        encoders.set_default(encoder)
+        self.message_user(request, f"{encoder.name} is the default encoder now.", messages.SUCCESS)
+
+
+class RefusalInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Refusal
+    extra = 0
+    can_delete = False
+    fields = ["source", "code", "reason"]
+    readonly_fields = ["source", "code", "reason"]
+    verbose_name_plural = "refused files"
+
+    def has_add_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return False
+
+
+@admin.register(Job)
+class JobAdmin(MadeElsewhere):
+    list_display = ["__str__", "kind", "state", "n_done", "n_failed", "n_total", "owner", "started_at", "duration"]
+    list_filter = ["kind", "state", ("started_at", admin.DateFieldListFilter)]
+    list_select_related = ["owner"]
+    search_fields = ["message", "parameters"]
+    inlines = [RefusalInline]
+
+    def has_change_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return False

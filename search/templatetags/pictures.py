@@ -1,0 +1,45 @@
+"""Template filters for pictures."""
+
+from datetime import timedelta
+
+from django import template
+from pgvector import Bit
+
+register = template.Library()
+
+# static/css/grid.css has one class for each step of 5 % between these; wider and taller pictures get bars.
+NARROWEST, WIDEST, STEP = 60, 240, 5
+
+
+@register.filter
+def ratio_class(width: int, height: int) -> str:
+    """Return the class that gives a tile a picture's proportions, as styles in attributes are not allowed here."""
+    percent = 100 * width / height if height else 100
+    step = STEP * round(percent / STEP)
+    if step < NARROWEST or step > WIDEST:
+        return f"r{min(max(step, NARROWEST), WIDEST)} has-bars"
+    return f"r{step}"
+
+
+@register.filter
+def phash_hex(bits: object) -> str:
+    """Write a perceptual hash of 64 bits as 16 hexadecimal digits. It is read as text, or as a Bit by pgvector."""
+    return f"{int(bits.to_text() if isinstance(bits, Bit) else str(bits), 2):016x}"
+
+
+@register.filter
+def short_duration(duration: timedelta) -> str:
+    """Write how long something took: 850 ms, 4.2 s, 3 min 5 s, 2 h 7 min."""
+    seconds = max(0.0, duration.total_seconds())
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def milliseconds(ms: float) -> str:
+    """Write a time in milliseconds, with one decimal where it is short: 3.4 ms, 91 ms."""
+    return f"{ms:.1f} ms" if ms < 9.95 else f"{ms:,.0f} ms"

@@ -1,0 +1,1 @@
+"""The pages. Each view reads its input, calls one function and shows the result."""

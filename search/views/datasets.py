@@ -1,0 +1,41 @@
+"""The pages of the datasets."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from search import galleries
+from search.forms import GalleryForm
+from search.models import Dataset
+
+PER_PAGE = 60
+
+
+@require_safe
+def datasets(request: HttpRequest) -> HttpResponse:
+    """List the datasets with a few pictures of each."""
+    cards = galleries.galleries(Dataset.objects.visible_to(request.user))
+    return render(request, "search/datasets.html", {"galleries": cards})
+
+
+@require_safe
+def dataset(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the images of a dataset, filtered and page by page."""
+    visible = Dataset.objects.visible_to(request.user)
+    shown = get_object_or_404(visible, slug=slug)
+    form = GalleryForm(request.GET)
+    is_valid = form.is_valid()
+    page = Paginator(galleries.filtered(shown, form.cleaned_data), PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "dataset": shown,
+        "gallery": galleries.galleries(visible.filter(pk=shown.pk))[0],
+        "form": form,
+        "labels": galleries.labels(shown),
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+        "is_filtered": is_valid and any(form.cleaned_data.values()),
+    }
+    return render(request, "search/dataset.html", context, status=200 if is_valid else 400)

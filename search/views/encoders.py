@@ -1,0 +1,65 @@
+"""The page of the encoders, and the change of the default one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from search import encoders, indexing
+from search.models import Encoder, Image
+from search.views.jobs import staff_only
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """An encoder, how many images it has embedded, and how a search through all of them compares."""
+
+    encoder: Encoder
+    n_embedded: int
+    n_images: int
+    has_index: bool
+    wants_index: bool
+
+
+@require_safe
+def encoder_list(request: HttpRequest) -> HttpResponse:
+    """List the installed encoders."""
+    n_images = Image.objects.exclude(status=Image.Status.REFUSED).count()
+    # A statement that groups forgets the model's own order.
+    annotated = Encoder.objects.annotate(n_embedded=Count("embeddings")).order_by("-is_default", "name")
+    rows = [_installed(encoder, n_images) for encoder in annotated]
+    return render(request, "search/encoders.html", {"rows": rows, "exact_up_to": settings.EXACT_SEARCH_UP_TO})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only
+def make_default(request: HttpRequest, name: str) -> HttpResponse:
+    """Ask whether an encoder shall answer searches from now on; when confirmed, let it."""
+    if not request.user.has_perm("search.change_encoder"):
+        raise PermissionDenied("You may not change encoders.")
+    annotated = Encoder.objects.annotate(n_embedded=Count("embeddings"))
+    encoder = get_object_or_404(annotated, name=name)
+    if request.method == "POST":
+        encoders.set_default(encoder)
+        messages.success(request, f"{encoder.name} is the default encoder now.")
+        return redirect("encoders")
+    n_images = Image.objects.exclude(status=Image.Status.REFUSED).count()
+    return render(request, "search/make_default.html", {"row": _installed(encoder, n_images)})
+
+
+def _installed(encoder: Encoder, n_images: int) -> Installed:
+    n_embedded: int = encoder.n_embedded  # type: ignore[attr-defined]  # annotated by both callers
+    return Installed(
+        encoder=encoder,
+        n_embedded=n_embedded,
+        n_images=n_images,
+        has_index=indexing.is_valid(encoder),
+        wants_index=n_embedded > settings.EXACT_SEARCH_UP_TO,
+    )
