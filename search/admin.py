@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from search import encoders
+from search import embedding, encoders, reconciling
 from search.models import Dataset, Embedding, Encoder, Image, Job, Refusal
 
 admin.site.site_header = admin.site.site_title = "ImgSim"
@@ -116,7 +116,7 @@ class ImageAdmin(MadeElsewhere):
     list_per_page = 50
     search_fields = ["source", "label", "tags"]
     show_full_result_count = False
-    actions = ["set_label"]
+    actions = ["set_label", "embed_again"]
     action_form = LabelForm
     fields = ["picture", "dataset", "label", "tags", "split", *IMAGE_FACTS]
     readonly_fields = ["picture", "dataset", *IMAGE_FACTS]
@@ -152,6 +152,18 @@ class ImageAdmin(MadeElsewhere):
             f"{n_changed:,} images are labelled {label!r} now." if label else f"{n_changed:,} images have no label now."
         )
         self.message_user(request, told, messages.SUCCESS)
+
+    @admin.action(description="Embed the chosen images again, refused ones too", permissions=["change"])
+    def embed_again(self, request: HttpRequest, images: QuerySet[Image]) -> None:
+        try:
+            encoder = encoders.default()
+        except encoders.NoEncoder as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        ids = list(images.order_by("pk").values_list("pk", flat=True))
+        n_waiting = embedding.forget(ids)
+        reconciling.send(encoder, ids)
+        self.message_user(request, f"{n_waiting:,} images wait for the workers.", messages.SUCCESS)
 
 
 @admin.register(Encoder)

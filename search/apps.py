@@ -8,5 +8,5 @@ class SearchConfig(AppConfig):
     verbose_name = "ImgSim"
 
     def ready(self) -> None:
-        # Registers the system checks; they may be imported only when the apps are ready.
-        from search import checks  # noqa: F401
+        # They register themselves, and may be imported only when the apps are ready.
+        from search import checks, cleaning  # noqa: F401

@@ -134,6 +134,18 @@ def _claim(image_ids: Sequence[int]) -> list[_Task]:
     return [_task(row[:6], is_new=True) for row in rows if row[6] <= MAX_ATTEMPTS]
 
 
+def forget(image_ids: Sequence[int]) -> int:
+    """Let images wait for their embedding anew: refused ones get another try, ready ones new vectors; return how many.
+
+    Whoever calls this sends them to the workers afterwards.
+    """
+    with transaction.atomic():
+        Embedding.objects.filter(image__in=image_ids).delete()
+        return Image.objects.filter(pk__in=image_ids).update(
+            status=Image.Status.PENDING, n_attempts=0, leased_until=None, error_code="", error_detail=""
+        )
+
+
 def _release(tasks: list[_Task]) -> None:
     """Give claimed images back at once: what failed was not their fault, and nobody has to wait for the lease."""
     Image.objects.filter(pk__in=[task.id for task in tasks], status=Image.Status.PENDING).update(

@@ -141,8 +141,7 @@ def _read(plan: ingest.Plan, job: Job, encoder: Encoder, local: LocalWorkers | N
         if local:
             local.send(image_ids)
             return
-        for batch in reconciling.batches(image_ids):
-            queue.send_embed(encoder.pk, batch)
+        reconciling.send(encoder, image_ids)
 
     tally = ingest.Tally()
     for tally in ingest.read_all(plan, job, send):

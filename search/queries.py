@@ -11,7 +11,6 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from django.core.cache import cache
@@ -36,7 +35,11 @@ class Query:
     """A question: a unit vector of one encoder, and where it came from."""
 
     vector: NDArray[np.float32]
-    preview: bytes = b""  # JPEG without metadata; empty where the query is an image of a gallery
+    # JPEG without metadata; empty where the query is an image of a gallery, and so are the facts of the picture.
+    preview: bytes = b""
+    format: str = ""
+    width: int = 0
+    height: int = 0
     image: Image | None = None
     key: str = ""  # under which the picture is kept; empty where it is not
     decode_ms: float = 0.0
@@ -57,6 +60,9 @@ def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = Non
     return Query(
         vector=vector,
         preview=prepared.preview,
+        format=prepared.format,
+        width=prepared.width,
+        height=prepared.height,
         decode_ms=(decoded - started) * 1000,
         embed_ms=(embedded - decoded) * 1000,
     )
@@ -75,40 +81,44 @@ def from_image(image: Image, encoder: Encoder) -> Query:
 
 def keep(query: Query, encoder: Encoder) -> Query:
     """Keep the query's picture for an hour; return the query with its key (empty where the cache is out of reach)."""
-    key = secrets.token_urlsafe(16)
-    kept = {"preview": query.preview, "vectors": {encoder.pk: query.vector.tobytes()}}
-    try:
-        cache.set(f"query:{key}", kept, KEPT_SECONDS)
-    except Exception:
-        logger.warning("The cache is out of reach: a query picture is not kept.", exc_info=True)
-        return query
-    return replace(query, key=key)
+    kept = replace(query, key=secrets.token_urlsafe(16))
+    return kept if _store(kept.key, {encoder.pk: kept}) else query
 
 
 def recall(key: str, encoder: Encoder, crop: Crop | None = None) -> Query:
     """Return the query kept under a key, embedding its picture again where the encoder or the crop is new.
 
-    Raises QueryExpired, and ValueError for a crop outside the picture.
+    Raises QueryExpired, and embeddings.images.RefusedImage for a crop outside the picture.
     """
     kept = _kept(key)
-    if crop is None and encoder.pk in kept["vectors"]:
-        vector = np.frombuffer(kept["vectors"][encoder.pk], dtype=np.float32)
-        return Query(vector=vector, preview=kept["preview"], key=key)
-    query = replace(from_picture(kept["preview"], encoder, crop), preview=kept["preview"], key=key)
+    if crop is None and encoder.pk in kept:
+        return kept[encoder.pk]
+    first = next(iter(kept.values()))
+    again = from_picture(first.preview, encoder, crop)
+    query = replace(first, vector=again.vector, decode_ms=again.decode_ms, embed_ms=again.embed_ms)
     if crop is None:
-        kept["vectors"][encoder.pk] = query.vector.tobytes()
-        cache.set(f"query:{key}", kept, KEPT_SECONDS)
+        _store(key, {**kept, encoder.pk: query})
     return query
 
 
 def preview(key: str) -> bytes:
     """Return the JPEG kept under a key. Raises QueryExpired."""
-    return _kept(key)["preview"]
+    return next(iter(_kept(key).values())).preview
 
 
-def _kept(key: str) -> dict[str, Any]:
+def _store(key: str, kept: dict[int, Query]) -> bool:
+    """Keep a picture's queries, one for each encoder; return whether the cache took them."""
     try:
-        kept = cache.get(f"query:{key}")
+        cache.set(f"query:{key}", kept, KEPT_SECONDS)
+    except Exception: -- whatever the cache's client raises, the search itself goes on
+        logger.warning("The cache is out of reach: a query picture is not kept.", exc_info=True)
+        return False
+    return True
+
+
+def _kept(key: str) -> dict[int, Query]:
+    try:
+        kept: dict[int, Query] | None = cache.get(f"query:{key}")
     except Exception as error:
         raise QueryExpired("The cache is out of reach; upload the picture again.") from error
     if kept is None:

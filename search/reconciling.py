@@ -61,9 +61,14 @@ def after_load(default: Encoder) -> int:
 def send_missing(encoder: Encoder, dataset_id: int | None = None) -> int:
     """Send the ready images that have no vector of an encoder to the workers; return how many."""
     ids = missing_ids(encoder, dataset_id)[:MOST_SENT]
-    for batch in batches(ids):
-        queue.send_embed(encoder.pk, batch)
+    send(encoder, ids)
     return len(ids)
+
+
+def send(encoder: Encoder, image_ids: list[int]) -> None:
+    """Send images to the workers, a batch a message."""
+    for batch in batches(image_ids):
+        queue.send_embed(encoder.pk, batch)
 
 
 def missing_ids(encoder: Encoder, dataset_id: int | None = None) -> list[int]:

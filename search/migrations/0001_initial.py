@@ -12,7 +12,6 @@ from pgvector.django import VectorExtension
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -22,142 +21,254 @@ class Migration(migrations.Migration):
     operations = [
         VectorExtension(),
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('slug', models.SlugField(editable=False, max_length=110, unique=True)),
-                ('description', models.TextField(blank=True)),
-                ('is_public', models.BooleanField(default=True, help_text='Everybody who reaches this site can search it. Otherwise: its owner and staff.', verbose_name='public')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='datasets', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("slug", models.SlugField(editable=False, max_length=110, unique=True)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "is_public",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Everybody who reaches this site can search it. Otherwise: its owner and staff.",
+                        verbose_name="public",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="datasets",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('import', 'Import'), ('embed', 'Embed'), ('index', 'Index')], max_length=20)),
-                ('parameters', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('running', 'reading'), ('embedding', 'waiting for embeddings'), ('done', 'Done'), ('failed', 'Failed')], default='running', max_length=20)),
-                ('n_done', models.PositiveIntegerField(default=0, verbose_name='done')),
-                ('n_failed', models.PositiveIntegerField(default=0, verbose_name='failed')),
-                ('n_total', models.PositiveIntegerField(default=0, verbose_name='total')),
-                ('message', models.TextField(blank=True)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('heartbeat_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("import", "Import"), ("embed", "Embed"), ("index", "Index")], max_length=20
+                    ),
+                ),
+                ("parameters", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("running", "reading"),
+                            ("embedding", "waiting for embeddings"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="running",
+                        max_length=20,
+                    ),
+                ),
+                ("n_done", models.PositiveIntegerField(default=0, verbose_name="done")),
+                ("n_failed", models.PositiveIntegerField(default=0, verbose_name="failed")),
+                ("n_total", models.PositiveIntegerField(default=0, verbose_name="total")),
+                ("message", models.TextField(blank=True)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("heartbeat_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-started_at', '-pk'],
+                "ordering": ["-started_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Image',
+            name="Image",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sha256', models.CharField(max_length=64)),
-                ('source', models.TextField()),
-                ('file', models.FileField(blank=True, max_length=200, upload_to='')),
-                ('in_place_path', models.TextField(blank=True)),
-                ('thumbnail', models.FileField(blank=True, max_length=200, upload_to='')),
-                ('format', models.CharField(max_length=10)),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('n_bytes', models.PositiveBigIntegerField(verbose_name='bytes')),
-                ('label', models.CharField(blank=True, max_length=200)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list, size=None)),
-                ('split', models.CharField(choices=[('none', 'None'), ('train', 'Train'), ('val', 'Val'), ('test', 'Test')], default='none', max_length=5)),
-                ('phash', pgvector.django.bit.BitField(editable=False, length=64, null=True)),
-                ('status', models.CharField(choices=[('pending', 'waiting for its embedding'), ('ready', 'Ready'), ('refused', 'Refused')], default='pending', max_length=10)),
-                ('error_code', models.CharField(blank=True, max_length=40)),
-                ('error_detail', models.TextField(blank=True)),
-                ('leased_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('n_attempts', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='attempts')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='images', to='search.dataset')),
-                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='images', to='search.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sha256", models.CharField(max_length=64)),
+                ("source", models.TextField()),
+                ("file", models.FileField(blank=True, max_length=200, upload_to="")),
+                ("in_place_path", models.TextField(blank=True)),
+                ("thumbnail", models.FileField(blank=True, max_length=200, upload_to="")),
+                ("format", models.CharField(max_length=10)),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("n_bytes", models.PositiveBigIntegerField(verbose_name="bytes")),
+                ("label", models.CharField(blank=True, max_length=200)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "split",
+                    models.CharField(
+                        choices=[("none", "None"), ("train", "Train"), ("val", "Val"), ("test", "Test")],
+                        default="none",
+                        max_length=5,
+                    ),
+                ),
+                ("phash", pgvector.django.bit.BitField(editable=False, length=64, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("pending", "waiting for its embedding"), ("ready", "Ready"), ("refused", "Refused")],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, max_length=40)),
+                ("error_detail", models.TextField(blank=True)),
+                ("leased_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("n_attempts", models.PositiveSmallIntegerField(default=0, editable=False, verbose_name="attempts")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="images", to="search.dataset"
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="images",
+                        to="search.job",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Encoder',
+            name="Encoder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, unique=True)),
-                ('family', models.CharField(max_length=60)),
-                ('dim', models.PositiveIntegerField()),
-                ('distance', models.CharField(choices=[('cosine', 'Cosine'), ('l2', 'L2')], default='cosine', max_length=10)),
-                ('spec', models.JSONField(default=dict)),
-                ('weights_sha256', models.CharField(max_length=64)),
-                ('is_default', models.BooleanField(default=False, verbose_name='default')),
-                ('embeds_imports', models.BooleanField(default=False, help_text='Pictures that are imported are embedded with it too, after the default encoder.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='encoders', to='search.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=60, unique=True)),
+                ("family", models.CharField(max_length=60)),
+                ("dim", models.PositiveIntegerField()),
+                (
+                    "distance",
+                    models.CharField(choices=[("cosine", "Cosine"), ("l2", "L2")], default="cosine", max_length=10),
+                ),
+                ("spec", models.JSONField(default=dict)),
+                ("weights_sha256", models.CharField(max_length=64)),
+                ("is_default", models.BooleanField(default=False, verbose_name="default")),
+                (
+                    "embeds_imports",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Pictures that are imported are embedded with it too, after the default encoder.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="encoders",
+                        to="search.job",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-is_default', 'name'],
+                "ordering": ["-is_default", "name"],
             },
         ),
         migrations.CreateModel(
-            name='Refusal',
+            name="Refusal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.TextField()),
-                ('code', models.CharField(max_length=40)),
-                ('reason', models.TextField()),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refusals', to='search.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source", models.TextField()),
+                ("code", models.CharField(max_length=40)),
+                ("reason", models.TextField()),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="refusals", to="search.job"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Embedding',
+            name="Embedding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('vector', pgvector.django.halfvec.HalfVectorField()),
-                ('dataset', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='search.dataset')),
-                ('encoder', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='embeddings', to='search.encoder')),
-                ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='embeddings', to='search.image')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("vector", pgvector.django.halfvec.HalfVectorField()),
+                (
+                    "dataset",
+                    models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to="search.dataset"),
+                ),
+                (
+                    "encoder",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="embeddings",
+                        to="search.encoder",
+                    ),
+                ),
+                (
+                    "image",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="embeddings", to="search.image"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['encoder', 'dataset'], name='embedding_scope')],
-                'constraints': [models.UniqueConstraint(fields=('image', 'encoder'), name='embedding_once_an_encoder')],
+                "indexes": [models.Index(fields=["encoder", "dataset"], name="embedding_scope")],
+                "constraints": [models.UniqueConstraint(fields=("image", "encoder"), name="embedding_once_an_encoder")],
             },
         ),
         migrations.AddIndex(
-            model_name='image',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['id'], name='image_pending'),
+            model_name="image",
+            index=models.Index(condition=models.Q(("status", "pending")), fields=["id"], name="image_pending"),
         ),
         migrations.AddIndex(
-            model_name='image',
-            index=models.Index(fields=['dataset', 'label'], name='image_label'),
+            model_name="image",
+            index=models.Index(fields=["dataset", "label"], name="image_label"),
         ),
         migrations.AddIndex(
-            model_name='image',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='image_tags'),
+            model_name="image",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["tags"], name="image_tags"),
         ),
         migrations.AddConstraint(
-            model_name='image',
-            constraint=models.UniqueConstraint(fields=('dataset', 'sha256'), name='image_content_once_a_dataset'),
+            model_name="image",
+            constraint=models.UniqueConstraint(fields=("dataset", "sha256"), name="image_content_once_a_dataset"),
         ),
         migrations.AddConstraint(
-            model_name='encoder',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='encoder_one_default'),
+            model_name="encoder",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)), fields=("is_default",), name="encoder_one_default"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='encoder',
-            constraint=models.CheckConstraint(condition=models.Q(('dim__gte', 1), ('dim__lte', 4000)), name='encoder_dim_1_to_4000'),
+            model_name="encoder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("dim__gte", 1), ("dim__lte", 4000)), name="encoder_dim_1_to_4000"
+            ),
         ),
         # A vector of up to 4,000 dimensions fits a page: kept in the row, no search reads it from a second table.
-        migrations.RunSQL(
-            "ALTER TABLE search_embedding ALTER COLUMN vector SET STORAGE PLAIN", migrations.RunSQL.noop
-        ),
+        migrations.RunSQL("ALTER TABLE search_embedding ALTER COLUMN vector SET STORAGE PLAIN", migrations.RunSQL.noop),
     ]

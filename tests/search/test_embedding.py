@@ -107,6 +107,14 @@ def test_the_last_image_of_a_job_ends_it_and_asks_for_the_index(
     assert (job.state, job.n_done, sent) == (Job.State.DONE, 2, [encoder.pk])
 
 
+def test_forgotten_images_wait_anew_and_refused_ones_get_another_try(encoder: Encoder, add_image: AddImage) -> None:
+    ready = add_image("red")
+    refused = add_image("blue", embedded=False, status="refused", error_code="crashed", n_attempts=4)
+    assert embedding.forget([ready.pk, refused.pk]) == 2
+    assert Embedding.objects.count() == 0
+    assert embedding.embed(encoder, [ready.pk, refused.pk]).n_embedded == 2
+
+
 class TestTheSweeper:
     @pytest.fixture
     def sent(self, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:

@@ -1,0 +1,60 @@
+"""Files and rows keep together; uploads keep to their limit."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import Client
+
+from embeddings.images.decoding import MAX_FILE_BYTES
+from search.models import Dataset, Encoder, Image
+from search.storage import AtomicFileStorage
+
+AddImage = Callable[..., Image]
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
+    class Failing(ContentFile):
+        def chunks(self, chunk_size: int | None = None) -> object:  # type: ignore[override]
+            yield b"half of it"
+            raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        AtomicFileStorage(tmp_path).save("a/b.jpg", Failing(b""))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_name_that_is_there_keeps_its_file(tmp_path: Path) -> None:
+    storage = AtomicFileStorage(tmp_path)
+    assert [storage.save("a.jpg", ContentFile(content)) for content in (b"first", b"second")] == ["a.jpg", "a.jpg"]
+    assert (tmp_path / "a.jpg").read_bytes() == b"first"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_files_of_a_deleted_dataset_go_with_it(encoder: Encoder, add_image: AddImage, dataset: Dataset) -> None:
+    image = add_image("red")
+    paths = [image.original, Path(image.thumbnail.path)]
+    assert all(path.exists() for path in paths)
+    dataset.delete()
+    assert not any(path.exists() for path in paths)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_original_in_place_is_not_removed(encoder: Encoder, add_image: AddImage, tmp_path: Path) -> None:
+    original = tmp_path / "mine.png"
+    original.write_bytes(b"mine")
+    image = add_image("red", embedded=False)
+    Image.objects.filter(pk=image.pk).update(file="", in_place_path=str(original))
+    Image.objects.get(pk=image.pk).delete()
+    assert original.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/search"])
+def test_an_upload_over_the_limit_is_refused_and_not_kept(client: Client, encoder: Encoder, path: str) -> None:
+    upload = BytesIO(bytes(MAX_FILE_BYTES * 2))
+    upload.name = "huge.jpg"
+    response = client.post(path, {"picture": upload, "image": BytesIO(bytes(MAX_FILE_BYTES + 10))})
+    assert response.status_code == 422
+    assert b"the limit is 20 MB" in response.content
