@@ -110,7 +110,7 @@ def _store(key: str, kept: dict[int, Query]) -> bool:
     """Keep a picture's queries, one for each encoder; return whether the cache took them."""
     try:
         cache.set(f"query:{key}", kept, KEPT_SECONDS)
-    except Exception: -- whatever the cache's client raises, the search itself goes on
+    except Exception:  # whatever the cache's client raises, the search itself goes on
         logger.warning("The cache is out of reach: a query picture is not kept.", exc_info=True)
         return False
     return True
