@@ -6,6 +6,7 @@ import http.client
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,12 +19,13 @@ from benchmarks.site import arguments, fresh_site, pictures_of, say, use
 def main() -> None:
     parser = arguments("Latency of POST /api/v1/search against its stages measured apart.")
     parser.add_argument("--queries", type=int, default=200, help="queries to time (default: 200)")
+    parser.add_argument("--photos", type=Path, help="what to search with (default: pictures of the gallery)")
     options = parser.parse_args()
     with fresh_site(options.var) as site:
         pictures = pictures_of(options.pictures, site)
-        imported = site.manage_json("import_images", str(pictures), "--dataset", "gallery", "--sync", timeout=3600)
+        imported = site.manage_json("import_images", str(pictures), "--dataset", options.dataset, "--sync", timeout=3600)
         say(f"{imported['found']} pictures, {imported['embedded']} embedded now")
-        contents = read_contents(pictures)
+        contents = read_contents(options.photos.expanduser() if options.photos else pictures)
         step = max(1, len(contents) // options.queries)
         queries = contents[::step][: options.queries]
         use(site)

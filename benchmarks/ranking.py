@@ -22,7 +22,7 @@ def main() -> None:
     options = parser.parse_args()
     with fresh_site(options.var) as site:
         pictures = pictures_of(options.pictures, site)
-        site.manage_json("import_images", str(pictures), "--dataset", "gallery", "--sync", timeout=3600)
+        site.manage_json("import_images", str(pictures), "--dataset", options.dataset, "--sync", timeout=3600)
         use(site)
         rows = _measure(options.queries)
     report.tell(f"Ranking, k = {K}, {options.queries} queries one after the other", rows)

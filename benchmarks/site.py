@@ -21,6 +21,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("pictures", nargs="?", type=Path, help="folder, zip or tar (default: the sample gallery)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each side, interleaved (default: 5)")
     parser.add_argument("--var", type=Path, help="keep the site here, and use what is there already")
+    parser.add_argument("--dataset", default="gallery", help="where the pictures go, or are already (default: gallery)")
     return parser
 
 
