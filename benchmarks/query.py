@@ -23,7 +23,8 @@ def main() -> None:
     options = parser.parse_args()
     with fresh_site(options.var) as site:
         pictures = pictures_of(options.pictures, site)
-        imported = site.manage_json("import_images", str(pictures), "--dataset", options.dataset, "--sync", timeout=3600)
+        command = ["import_images", str(pictures), "--dataset", options.dataset, "--sync"]
+        imported = site.manage_json(*command, timeout=3600)
         say(f"{imported['found']} pictures, {imported['embedded']} embedded now")
         contents = read_contents(options.photos.expanduser() if options.photos else pictures)
         step = max(1, len(contents) // options.queries)

@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imgsim_site.settings")
 app = Celery("imgsim")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["search"])
+# Celery's own name for it, which has no place among the settings: a child keeps its connection for so many tasks.
+app.conf.CELERY_DB_REUSE_MAX = 1000
 
 
 @worker_init.connect

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
@@ -25,6 +24,7 @@ from pgvector import HalfVector
 from embeddings import images
 from embeddings.encoder import Encoder as Network
 from search import encoders, jobs, queue
+from search.bulk import bulk_cursor
 from search.models import Embedding, Encoder, Image
 
 logger = logging.getLogger(__name__)
@@ -189,7 +189,7 @@ def _write(
         for task, prepared in done
         if task.is_new
     ]
-    with _binary_cursor() as cursor:
+    with bulk_cursor() as cursor:
         # An image that was deleted meanwhile gets no vector.
         cursor.execute(
             """
@@ -222,19 +222,6 @@ def _write(
                     for (task, _), found in zip(done, tags, strict=True)
                 ],
             )
-
-
-def _binary_cursor() -> psycopg.Cursor[Any]:
-    """Return a cursor of Django's connection that sends vectors as bytes, which Django's own does not."""
-    connection.ensure_connection()
-    raw = connection.connection
-    raw = getattr(raw, "_wrapped", raw)
-    from pgvector.psycopg import register_vector  # here: it is only of use with a live connection
-
-    if not getattr(raw, "knows_vectors", False):
-        register_vector(raw)
-        raw.knows_vectors = True
-    return psycopg.Cursor(raw)
 
 
 def _refuse(refused: list[tuple[_Task, images.RefusedImage]]) -> None:

@@ -14,6 +14,7 @@ from django.db.models import Q
 from embeddings import images
 from embeddings.images.decoding import content_of
 from search import jobs
+from search.bulk import bulk_cursor
 from search.labels import Marks, Rule
 from search.models import Dataset, Image, Job, Refusal
 from search.sources import Found, Source
@@ -70,7 +71,7 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
             try:
                 candidates.append(_examine(plan, found))
             except images.RefusedImage as error:
-                source = plan.source.source_of(found.name)
+                source = _storable(plan.source.source_of(found.name))
                 tally.refusals.append(Refusal(job=job, source=source, code=error.code, reason=error.reason))
         tally.n_found += len(chunk)
         tally.position = chunk[-1].position
@@ -110,13 +111,27 @@ def _examine(plan: Plan, found: Found) -> _Candidate:
     content = content_of(found.content)
     marks = plan.rule(found.name)
     return _Candidate(
-        source=plan.source.source_of(found.name),
+        source=_storable(plan.source.source_of(found.name)),
         sha256=images.sha256_of(content),
         content=content,
         header=images.read_header(content),
-        marks=marks if plan.split == "auto" else Marks(marks.label, plan.split),
-        in_place_path=str(Path(found.content).resolve()) if plan.in_place and isinstance(found.content, Path) else "",
+        marks=Marks(_storable(marks.label), marks.split if plan.split == "auto" else plan.split),
+        in_place_path=_in_place_path(found.content) if plan.in_place and isinstance(found.content, Path) else "",
     )
+
+
+def _storable(text: str) -> str:
+    """Return a name as Postgres can keep it: without NUL, and with a mark for each byte that is no Unicode."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _in_place_path(path: Path) -> str:
+    absolute = str(path.resolve())
+    if absolute != _storable(absolute):
+        raise images.RefusedImage(
+            "file_name", "The name of the file is no valid Unicode. Rename it, or import it without --in-place."
+        )
+    return absolute
 
 
 def _insert(plan: Plan, job: Job, candidates: list[_Candidate]) -> tuple[int, list[int]]:
@@ -127,33 +142,50 @@ def _insert(plan: Plan, job: Job, candidates: list[_Candidate]) -> tuple[int, li
     fresh = [candidate for sha256, candidate in wanted.items() if sha256 not in known]
     # Files first: a row without its file would be a lie, a file without its row is only found again.
     names = {} if plan.in_place else {one.sha256: _keep_original(plan.dataset, one) for one in fresh}
-    rows = [
-        Image(
-            dataset=plan.dataset,
-            job=job,
-            sha256=one.sha256,
-            source=one.source,
-            file=names.get(one.sha256, ""),
-            in_place_path=one.in_place_path,
-            format=one.header.format,
-            width=one.header.width,
-            height=one.header.height,
-            n_bytes=one.header.n_bytes,
-            label=one.marks.label,
-            split=one.marks.split or Image.Split.NONE,
-        )
-        for one in fresh
-    ]
-    # Another import may insert the same content at the same moment; the one that comes second changes nothing.
-    Image.objects.bulk_create(rows, ignore_conflicts=True)
-    waiting = Image.objects.filter(dataset=plan.dataset, sha256__in=wanted, status=Image.Status.PENDING)
-    n_added = waiting.filter(job=job, sha256__in=[one.sha256 for one in fresh]).count()
+    n_added = _insert_rows(plan.dataset, job, fresh, names)
     # Images that wait from an import that was killed are this one's to finish, and refused ones its to report.
     unfinished = [Image.Status.PENDING, Image.Status.REFUSED]
-    Image.objects.filter(dataset=plan.dataset, sha256__in=wanted, status__in=unfinished).exclude(job=job).update(
-        job=job
+    here = Image.objects.filter(dataset=plan.dataset, sha256__in=wanted, status__in=unfinished)
+    here.exclude(job=job).update(job=job)
+    return n_added, list(here.filter(status=Image.Status.PENDING).values_list("pk", flat=True))
+
+
+def _insert_rows(dataset: Dataset, job: Job, fresh: list[_Candidate], names: dict[str, str]) -> int:
+    """Insert rows in one statement and return how many: another import may insert the same content meanwhile."""
+    if not fresh:
+        return 0
+    columns = zip(
+        *(
+            (
+                one.sha256,
+                one.source,
+                names.get(one.sha256, ""),
+                one.in_place_path,
+                one.header.format,
+                one.header.width,
+                one.header.height,
+                one.header.n_bytes,
+                one.marks.label,
+                one.marks.split or Image.Split.NONE.value,
+            )
+            for one in fresh
+        ),
+        strict=True,
     )
-    return n_added, list(waiting.values_list("pk", flat=True))
+    with bulk_cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO search_image (dataset_id, job_id, sha256, source, file, in_place_path, format, width, height,
+                                      n_bytes, label, split, thumbnail, tags, status, error_code, error_detail,
+                                      n_attempts, created_at)
+            SELECT %s, %s, new.*, '', '{}', 'pending', '', '', 0, now()
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::int[],
+                        %s::bigint[], %s::text[], %s::text[]) new
+            ON CONFLICT (dataset_id, sha256) DO NOTHING
+            """,
+            [dataset.pk, job.pk, *map(list, columns)],
+        )
+        return cursor.rowcount
 
 
 def _complete(plan: Plan, marks: dict[int, Marks]) -> None:

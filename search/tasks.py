@@ -1,7 +1,8 @@
 """What workers do. Each task takes ids, calls one function, and can be run twice."""
 
 from celery import shared_task
-from celery.signals import worker_process_init
+from celery.signals import task_prerun, worker_process_init
+from django.db import close_old_connections
 
 from search import embedding, encoders, reconciling
 from search.models import Encoder
@@ -11,6 +12,12 @@ from search.models import Encoder
 def encode_with_one_thread(**_: object) -> None:
     """Let each child of a worker encode on one core: there are as many children as cores."""
     encoders.use_threads(1)
+
+
+@task_prerun.connect
+def check_connection(**_: object) -> None:
+    """Have Django look whether the connection that a child keeps between tasks still answers."""
+    close_old_connections()
 
 
 @shared_task

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,18 @@ def test_a_folder_without_pictures_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(importing.CannotImport, match=r"There are no pictures in .* 1 \.txt"):
         run(tmp_path)
     assert Job.objects.get().state == Job.State.FAILED
+
+
+def test_a_name_that_is_no_unicode_is_imported_all_the_same(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/odd-\xff.png")).write_bytes(png("green"))
+    assert run(folder).n_embedded == 5
+    assert Image.objects.filter(source="pictures/odd-?.png").exists()
+
+
+def test_a_name_that_is_no_unicode_cannot_stay_in_place(folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/odd-\xff.png")).write_bytes(png("green"))
+    report = run(folder, in_place=True)
+    assert (report.n_embedded, [refusal["code"] for refusal in report.refused]) == (4, ["file_name"])
 
 
 def test_the_job_tells_how_it_went(folder: Path) -> None:
