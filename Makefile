@@ -9,7 +9,7 @@ VENV_PYTHON := .venv/bin/python
 CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("ImgSim needs Python 3.11 or newer, and this is " \
 	+ sys.version.split()[0] + ". Name another: make PYTHON=python3.12")
 
-.PHONY: help setup setup-dev demo test lint bench clean
+.PHONY: help setup setup-dev demo test lint screenshot bench clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ demo: setup  ## start everything on this machine (PORT=8001, PHOTOS=~/Pictures, 
 test: setup-dev  ## run every test, the browser's too (TESTS="tests/search -k upload" for some)
 	@$(VENV_PYTHON) -m imgsim_site.chromium
 	@exec $(VENV_PYTHON) -m pytest -q $(TESTS)
+
+screenshot: setup-dev  ## take the README's screenshot anew
+	@KEEP_SCREENSHOT=1 $(VENV_PYTHON) -m pytest -q tests/browser -k screenshot
 
 lint: setup-dev  ## check style, types and the direction of imports
 	@$(VENV_PYTHON) -m ruff check .

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 
+import numpy as np
 from django.db import transaction
 
-from embeddings import specs
+from embeddings import images, specs
 from embeddings.encoder import Encoder as Network
 from embeddings.encoder import EncoderDamaged, EncoderMissing
 from search.models import Encoder
@@ -65,9 +66,8 @@ def use_threads(n_threads: int | None) -> None:
 
 
 def warm_up() -> None:
-    """Load the default encoder and run it once; say in the log why not where that fails."""
-    import numpy as np  # here, so that importing this module stays light for commands that embed nothing
-
+    """Get the default encoder and the decoder ready for a first query; say in the log why not where that fails."""
+    images.warm_up()
     try:
         encoder = default()
         size = network(encoder).spec.input_size

@@ -37,7 +37,8 @@ class Bars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:
+            self._progress.stop()
 
     def move(self, name: str, done: int, total: int, note: str) -> None:
         """Show how far a bar is. note: what it counts, in words."""

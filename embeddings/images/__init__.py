@@ -4,7 +4,15 @@ This package and `embeddings.sample` are the only places that import Pillow.
 """
 
 from embeddings.images.decoding import Header, read_header, sha256_of
-from embeddings.images.preparing import Prepared, PreparedQuery, hamming, prepare, prepare_query, rendition
+from embeddings.images.preparing import (
+    Prepared,
+    PreparedQuery,
+    hamming,
+    prepare,
+    prepare_query,
+    rendition,
+    warm_up,
+)
 from embeddings.images.refusals import RefusedImage
 
 __all__ = [
@@ -18,4 +26,5 @@ __all__ = [
     "read_header",
     "rendition",
     "sha256_of",
+    "warm_up",
 ]

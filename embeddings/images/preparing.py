@@ -95,6 +95,13 @@ def rendition(source: bytes | Path, *, long_edge: int) -> bytes:
     return _jpeg(_fitted(picture, header.size, long_edge), quality=90)
 
 
+def warm_up() -> None:
+    """Prepare a picture of nothing, because the first one in a process loads libraries for some 200 ms."""
+    content = BytesIO()
+    Image.new("RGB", (64, 64)).save(content, "JPEG")
+    prepare(content.getvalue(), input_size=32)
+
+
 def hamming(a: str, b: str) -> int:
     """Return how many of the 64 bits of two perceptual hashes differ: 0 is the same picture, about 32 a stranger."""
     return (int(a, 2) ^ int(b, 2)).bit_count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -264,7 +265,7 @@ def test_styles_and_scripts_are_small(open_page: OpenPage, gallery: list[Image])
 def test_the_screenshot_of_the_readme(
     open_page: OpenPage, installed: Callable[[str], Any], tmp_path: Path, settings: Any
 ) -> None:
-    """Taken anew with each run, by the real encoder, so that the README shows the page of today."""
+    """Taken with each run, by the real encoder; kept by `make screenshot`, so that other runs change no file."""
     settings.ENCODERS_ROOT = installed("mobilenet_v2").folder.parent
     installing.install("mobilenet_v2", None, report=lambda line: None)
     pictures = {picture.name: picture for picture in sample.photographs() if picture.label in SUBJECTS}
@@ -281,6 +282,6 @@ def test_the_screenshot_of_the_readme(
     choose(page, query.content)
     expect(page.locator(".tile-label").first).to_have_text(query.label)
     page.wait_for_load_state("networkidle")
-    SCREENSHOT.parent.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOT)
-    assert SCREENSHOT.stat().st_size > 100_000
+    path = SCREENSHOT if os.environ.get("KEEP_SCREENSHOT") else tmp_path / "screenshot.png"
+    page.screenshot(path=path)
+    assert path.stat().st_size > 100_000
