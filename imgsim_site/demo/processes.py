@@ -4,11 +4,13 @@ import contextlib
 import os
 import shlex
 import signal
+import sys
 import threading
 import time
 
 import psutil
 from honcho.manager import Manager
+from honcho.printer import Message, Printer
 
 from imgsim_site.demo.claim import Child
 
@@ -16,14 +18,32 @@ RETRY_SECONDS = 0.1
 WATCH_SECONDS = 0.5
 
 
+class UntilStopped(Printer):
+    """honcho's printer; when the visitor stops the demo it leaves out what the programs say as they go down.
+
+    A worker that is stopped while it starts says it in pages of traceback.
+    """
+
+    is_stopping = False
+
+    def write(self, message: Message) -> None:
+        if not self.is_stopping or message.name == "system":
+            super().write(message)
+
+
 class Processes(Manager):
     """honcho's manager, for use while other threads look on."""
+
+    def __init__(self) -> None:
+        self._until_stopped = UntilStopped(sys.stdout)
+        super().__init__(self._until_stopped)
 
     def terminate(self) -> None:
         """Send SIGTERM to all processes, as soon as all have started.
 
         honcho knows a process's number only after its first event, and breaks when asked to stop before that.
         """
+        self._until_stopped.is_stopping = self.was_asked_to_stop
         if self._all_started():
             super().terminate()
         else:
