@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import F
@@ -90,7 +89,7 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
             refused.append((task, error))
     for task, prepared in done:
         if task.is_new:
-            default_storage.save(_thumbnail_name(task), ContentFile(prepared.thumbnail))
+            default_storage.put(_thumbnail_name(task), prepared.thumbnail)
     inputs = np.stack([prepared.input for _, prepared in done]) if done else None
     vectors, tags = _encode(network, inputs)
     with transaction.atomic():

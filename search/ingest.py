@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import Q
 
@@ -199,4 +198,4 @@ def _complete(plan: Plan, marks: dict[int, Marks]) -> None:
 
 def _keep_original(dataset: Dataset, one: _Candidate) -> str:
     name = f"originals/{dataset.pk}/{one.sha256[:2]}/{one.sha256}.{one.header.format.lower()}"
-    return default_storage.save(name, ContentFile(one.content))
+    return default_storage.put(name, one.content)
