@@ -17,7 +17,7 @@ from search.models import Dataset, Encoder, Image, Job
 from search.progress import Bars
 from search.sources import Source, open_source
 
-_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_LOOKS = 0.3
 _SECONDS_WITHOUT_WORKER = 20.0
 
 

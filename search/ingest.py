@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from django.core.files.storage import default_storage
+from django.db import transaction
 from django.db.models import Q
 
 from embeddings import images
 from embeddings.images.decoding import content_of
-from search import jobs
+from search import jobs, storage
 from search.bulk import bulk_cursor
 from search.labels import Marks, Rule
 from search.models import Dataset, Image, Job, Refusal
@@ -74,18 +74,15 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
                 tally.refusals.append(Refusal(job=job, source=source, code=error.code, reason=error.reason))
         tally.n_found += len(chunk)
         tally.position = chunk[-1].position
-        Refusal.objects.bulk_create(refusal for refusal in tally.refusals if refusal.pk is None)
-        n_added, pending = _insert(plan, job, candidates)
-        tally.n_added += n_added
-        tally.n_unchanged += len(candidates) - n_added
+        with transaction.atomic():
+            Refusal.objects.bulk_create(refusal for refusal in tally.refusals if refusal.pk is None)
+            n_added, pending = _insert(plan, job, candidates)
+            tally.n_added += n_added
+            tally.n_unchanged += len(candidates) - n_added
+            n_done = tally.n_added + tally.n_unchanged
+            jobs.move_on(job, n_done=n_done, n_failed=len(tally.refusals), n_total=tally.n_found)
         if pending:
             send(pending)
-        jobs.move_on(
-            job,
-            n_done=tally.n_added + tally.n_unchanged,
-            n_failed=len(tally.refusals),
-            n_total=max(tally.n_found, 0),
-        )
         yield tally
 
 
@@ -198,4 +195,4 @@ def _complete(plan: Plan, marks: dict[int, Marks]) -> None:
 
 def _keep_original(dataset: Dataset, one: _Candidate) -> str:
     name = f"originals/{dataset.pk}/{one.sha256[:2]}/{one.sha256}.{one.header.format.lower()}"
-    return default_storage.put(name, one.content)
+    return storage.keep(name, one.content)

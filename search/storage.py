@@ -7,8 +7,16 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from django.core.files.base import File
-from django.core.files.storage import FileSystemStorage
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage, storages
+
+
+def keep(name: str, content: bytes) -> str:
+    """Keep content in the site's storage under a name that tells it from all other content; return the name."""
+    storage = storages["default"]
+    if isinstance(storage, AtomicFileStorage):
+        return storage.put(name, content)
+    return storage.save(name, ContentFile(content))
 
 
 class AtomicFileStorage(FileSystemStorage):
