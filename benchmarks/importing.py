@@ -71,7 +71,7 @@ def main() -> None:
 def read_contents(pictures: Path) -> list[bytes]:
     """Return the bytes of every picture of a source that is readable, as the import would read them."""
     from embeddings.images import RefusedImage, read_header
-    from search.sources import open_source  # needs no Django
+    from search.ingest.sources import open_source  # needs no Django
 
     contents = []
     for found in open_source(pictures):

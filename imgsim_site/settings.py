@@ -175,7 +175,7 @@ STATIC_IS_COLLECTED = not DEBUG and ((STATIC_ROOT / "staticfiles.json").exists()
 WHITENOISE_USE_FINDERS = not STATIC_IS_COLLECTED
 MEDIA_ROOT = VAR / "media"
 STORAGES = {
-    "default": {"BACKEND": "search.storage.AtomicFileStorage", "OPTIONS": {"location": MEDIA_ROOT}},
+    "default": {"BACKEND": "search.files.storage.AtomicFileStorage", "OPTIONS": {"location": MEDIA_ROOT}},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if STATIC_IS_COLLECTED
@@ -185,7 +185,7 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 FILE_UPLOAD_HANDLERS = [
-    "search.uploads.LimitedUploadHandler",
+    "search.files.uploads.LimitedUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]

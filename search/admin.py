@@ -13,8 +13,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from search import embedding, encoders, reconciling
+from search import embedding, encoders
 from search.models import Dataset, Embedding, Encoder, Image, Job, Refusal
+from search.work import reconciling
 
 admin.site.site_header = admin.site.site_title = "ImgSim"
 admin.site.index_title = "Look after the galleries"

@@ -9,4 +9,5 @@ class SearchConfig(AppConfig):
 
     def ready(self) -> None:
         # They register themselves, and may be imported only when the apps are ready.
-        from search import checks, cleaning  # noqa: F401
+        from search import checks  # noqa: F401
+        from search.files import cleaning  # noqa: F401

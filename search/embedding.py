@@ -23,9 +23,11 @@ from pgvector import HalfVector
 
 from embeddings import images
 from embeddings.encoder import Encoder as Network
-from search import encoders, jobs, queue, storage
+from search import encoders
 from search.bulk import bulk_cursor
+from search.files import storage
 from search.models import Embedding, Encoder, Image
+from search.work import jobs, queue
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
-from search import encoders, queue
+from search import encoders
+from search.work import queue
 
 
 def alive(request: HttpRequest) -> JsonResponse:

@@ -4,8 +4,9 @@ from celery import shared_task
 from celery.signals import task_prerun, worker_process_init
 from django.db import close_old_connections
 
-from search import embedding, encoders, reconciling
+from search import embedding, encoders
 from search.models import Encoder
+from search.work import reconciling
 
 
 @worker_process_init.connect

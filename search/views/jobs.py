@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from search.jobs import standing
 from search.models import Job
+from search.work.jobs import standing
 
 PER_PAGE = 50
 MAX_REFUSALS = 500

@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from embeddings import sample
-from search import importing, installing
+from search import installing
+from search.ingest import importing
 from search.models import Dataset, Image
 from search.progress import Bars
 from tests.pictures import jpeg_bytes, plain_png

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from search import jobs
 from search.models import Dataset, Embedding, Encoder, Image, Refusal
+from search.work import jobs
 
 AddImage = Callable[..., Image]
 LISTS = ["dataset", "image", "encoder", "job"]

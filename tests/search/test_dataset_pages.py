@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from search import jobs
 from search.models import Dataset, Encoder, Image, Job, Refusal
+from search.work import jobs
 
 AddImage = Callable[..., Image]
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from search import embedding, encoders, jobs, queue, reconciling
+from search import embedding, encoders
 from search.models import Embedding, Encoder, Image, Job
+from search.work import jobs, queue, reconciling
 from tests.conftest import png
 from tests.fakes import COLOUR_SPEC, ColourNetwork
 

@@ -10,8 +10,8 @@ from django.core.files.base import ContentFile
 from django.test import Client
 
 from embeddings.images.decoding import MAX_FILE_BYTES
+from search.files.storage import AtomicFileStorage
 from search.models import Dataset, Encoder, Image
-from search.storage import AtomicFileStorage
 
 AddImage = Callable[..., Image]
 

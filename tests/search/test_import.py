@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from search import importing, queue
+from search.ingest import importing
 from search.models import Dataset, Embedding, Image, Job, Refusal
 from search.progress import Bars
+from search.work import queue
 from tests.conftest import png
 from tests.fakes import ColourNetwork
 

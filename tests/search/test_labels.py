@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from search.labels import LabelsUnreadable, Marks, from_folders, read_table, without_labels
+from search.ingest.labels import LabelsUnreadable, Marks, from_folders, read_table, without_labels
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from embeddings.images import RefusedImage
 from embeddings.images.decoding import MAX_FILE_BYTES
-from search.sources import Found, SourceMissing, open_source
+from search.ingest.sources import Found, SourceMissing, open_source
 from tests.conftest import png
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from search import encoders, indexing, reconciling
-from search.local_workers import LocalWorkers
+from search import encoders, indexing
 from search.progress import Bars
 from search.scope import UnknownDataset, scope_of_command
+from search.work import reconciling
+from search.work.local_workers import LocalWorkers
 
 
 class Command(BaseCommand):

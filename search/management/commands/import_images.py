@@ -11,11 +11,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from search import importing
 from search.encoders import NoEncoder
-from search.labels import LabelsUnreadable
+from search.ingest import importing
+from search.ingest.labels import LabelsUnreadable
+from search.ingest.sources import SourceMissing
 from search.progress import Bars
-from search.sources import SourceMissing
 
 
 class Command(BaseCommand):

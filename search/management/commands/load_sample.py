@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from embeddings import sample
-from search import importing
 from search.encoders import NoEncoder
+from search.ingest import importing
 from search.progress import Bars
 
 DATASETS = {"Sample photographs": "photographs", "Sample drawings": "drawings"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from search import reconciling
+from search.work import reconciling
 
 
 class Command(BaseCommand):

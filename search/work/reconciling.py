@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from django.db.models import Q
 from django.utils import timezone
 
-from search import encoders, indexing, jobs, queue
+from search import encoders, indexing
 from search.embedding import BATCH_SIZE
 from search.models import Embedding, Encoder, Image, Job
+from search.work import jobs, queue
 
 logger = logging.getLogger(__name__)
 

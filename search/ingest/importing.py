@@ -11,11 +11,13 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from search import encoders, indexing, ingest, jobs, labels, queue, reconciling
-from search.local_workers import LocalWorkers
+from search import encoders, indexing
+from search.ingest import labels, rows
+from search.ingest.sources import Source, open_source
 from search.models import Dataset, Encoder, Image, Job
 from search.progress import Bars
-from search.sources import Source, open_source
+from search.work import jobs, queue, reconciling
+from search.work.local_workers import LocalWorkers
 
 _SECONDS_BETWEEN_LOOKS = 0.3
 _SECONDS_WITHOUT_WORKER = 20.0
@@ -32,7 +34,7 @@ class Request:
     path: Path
     dataset: str
     labels: str = "folder"
-    split: ingest.SplitChoice = "auto"
+    split: rows.SplitChoice = "auto"
     in_place: bool = False
     is_public: bool = True
     embeds_here: bool = False
@@ -81,7 +83,7 @@ def run(request: Request, bars: Bars) -> Report:
     if request.embeds_here:
         encoders.network(encoder)  # an encoder that cannot be loaded is found out before anything is written
     dataset = _dataset(request)
-    plan = ingest.Plan(dataset=dataset, source=source, rule=rule, split=request.split, in_place=request.in_place)
+    plan = rows.Plan(dataset=dataset, source=source, rule=rule, split=request.split, in_place=request.in_place)
     parameters = {"path": str(request.path), "dataset": dataset.name, "labels": request.labels, "split": request.split}
     job = jobs.begin(Job.Kind.IMPORT, parameters, request.owner)
     local = LocalWorkers(encoder) if request.embeds_here else None
@@ -136,15 +138,15 @@ def _failing_with(job: Job) -> Iterator[None]:
         raise
 
 
-def _read(plan: ingest.Plan, job: Job, encoder: Encoder, local: LocalWorkers | None, bars: Bars) -> ingest.Tally:
+def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | None, bars: Bars) -> rows.Tally:
     def send(image_ids: list[int]) -> None:
         if local:
             local.send(image_ids)
             return
         reconciling.send(encoder, image_ids)
 
-    tally = ingest.Tally()
-    for tally in ingest.read_all(plan, job, send):
+    tally = rows.Tally()
+    for tally in rows.read_all(plan, job, send):
         bars.move("reading", tally.position, plan.source.total, f"{tally.n_found} found, {tally.n_added} new")
         if local:
             bars.move("embedding", local.n_embedded, tally.n_added, f"{local.n_embedded} embedded")
@@ -181,7 +183,7 @@ def _index(encoder: Encoder, bars: Bars) -> None:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _report(plan: ingest.Plan, job: Job, tally: ingest.Tally) -> Report:
+def _report(plan: rows.Plan, job: Job, tally: rows.Tally) -> Report:
     job.refresh_from_db()
     now = jobs.standing(job)
     refused = [

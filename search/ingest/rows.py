@@ -12,11 +12,12 @@ from django.db.models import Q
 
 from embeddings import images
 from embeddings.images.decoding import content_of
-from search import jobs, storage
 from search.bulk import bulk_cursor
-from search.labels import Marks, Rule
+from search.files import storage
+from search.ingest.labels import Marks, Rule
+from search.ingest.sources import Found, Source
 from search.models import Dataset, Image, Job, Refusal
-from search.sources import Found, Source
+from search.work import jobs
 
 CHUNK_SIZE = 256
 CHUNK_BYTES = 64_000_000

@@ -7,9 +7,10 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 
-from search import child_process, embedding
+from search import embedding
 from search.embedding import BATCH_SIZE, Outcome
 from search.models import Encoder
+from search.work import child_process
 
 
 class LocalWorkers:
