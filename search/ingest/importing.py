@@ -82,16 +82,16 @@ def run(request: Request, bars: Bars) -> Report:
     encoder = encoders.default()
     if request.embeds_here:
         encoders.network(encoder)  # an encoder that cannot be loaded is found out before anything is written
-    dataset = _dataset(request)
+    dataset, is_new = _dataset(request)
     plan = rows.Plan(dataset=dataset, source=source, rule=rule, split=request.split, in_place=request.in_place)
     parameters = {"path": str(request.path), "dataset": dataset.name, "labels": request.labels, "split": request.split}
     job = jobs.begin(Job.Kind.IMPORT, parameters, request.owner)
     local = LocalWorkers(encoder) if request.embeds_here else None
-    with _failing_with(job), contextlib.closing(local) if local else contextlib.nullcontext():
+    with _failing_with(job, dataset if is_new else None), _closing(local):
         tally = _read(plan, job, encoder, local, bars)
-        jobs.wait_for_embeddings(job)
         if not tally.n_found:
             raise CannotImport(f"There are no pictures in {request.path}.{_ignored_note(source)}")
+        jobs.wait_for_embeddings(job)
         if request.waits:
             _wait(job, local, bars)
         if jobs.settle(job.pk) and not request.waits:
@@ -107,17 +107,17 @@ def _rule(name: str) -> labels.Rule:
     return labels.without_labels if name == "none" else labels.read_table(Path(name).expanduser())
 
 
-def _dataset(request: Request) -> Dataset:
+def _dataset(request: Request) -> tuple[Dataset, bool]:
+    """Return the dataset of the request, and whether it was made for it."""
     name = request.dataset.strip()
     if not name or len(name) > 100:
         raise CannotImport("A dataset needs a name of 1 to 100 characters.")
     try:
-        dataset, _ = Dataset.objects.get_or_create(
+        return Dataset.objects.get_or_create(
             name=name, defaults={"is_public": request.is_public, "owner": request.owner}
         )
     except IntegrityError as error:  # two datasets made at once can want the same slug
         raise CannotImport(f"The dataset {name} is being made by somebody else. Try again.") from error
-    return dataset
 
 
 def _ignored_note(source: Source) -> str:
@@ -125,16 +125,20 @@ def _ignored_note(source: Source) -> str:
     return f" Left out, because they are no pictures: {kinds}." if kinds else ""
 
 
+def _closing(local: LocalWorkers | None) -> contextlib.AbstractContextManager[object]:
+    return contextlib.closing(local) if local else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
-def _failing_with(job: Job) -> Iterator[None]:
-    """Mark the job as failed when its import cannot go on; what is in stays in."""
+def _failing_with(job: Job, made: Dataset | None) -> Iterator[None]:
+    """Mark the job as failed when its import cannot go on. What is in stays in; a dataset made in vain goes."""
     try:
         yield
-    except KeyboardInterrupt:
-        jobs.fail(job, "Stopped by hand. Import again to go on.")
-        raise
-    except Exception as error:
-        jobs.fail(job, str(error) or type(error).__name__)
+    except BaseException as error:
+        by_hand = isinstance(error, KeyboardInterrupt)
+        jobs.fail(job, "Stopped by hand. Import again to go on." if by_hand else str(error) or type(error).__name__)
+        if made is not None and not made.images.exists():
+            made.delete()
         raise
 
 

@@ -69,8 +69,13 @@ def finish(job: Job, *, n_done: int, message: str = "") -> None:
 
 
 def fail(job: Job, message: str) -> None:
-    """End a job that cannot go on. message: why, and what to do."""
-    _end(job, Job.State.FAILED, message=message)
+    """End a job that cannot go on reading. message: why, and what to do.
+
+    One that has read everything goes on without whoever waited for it: workers embed its images and settle it.
+    """
+    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
+        state=Job.State.FAILED, finished_at=timezone.now(), message=message
+    )
 
 
 def fail_stale() -> int:

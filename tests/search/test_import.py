@@ -124,6 +124,7 @@ def test_a_folder_without_pictures_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(importing.CannotImport, match=r"There are no pictures in .* 1 \.txt"):
         run(tmp_path)
     assert Job.objects.get().state == Job.State.FAILED
+    assert not Dataset.objects.exists()
 
 
 def test_a_name_that_is_no_unicode_is_imported_all_the_same(folder: Path) -> None:
@@ -152,6 +153,17 @@ def test_without_waiting_the_ids_go_to_the_queue(folder: Path, monkeypatch: pyte
     report = importing.run(importing.Request(path=folder, dataset="Colours"), Bars(quiet=True))
     assert report.n_pending == 4
     assert sorted(sent[0][1]) == list(Image.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def test_whoever_stops_waiting_does_not_fail_the_job(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing, "_wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        importing.run(importing.Request(path=folder, dataset="Colours", waits=True), Bars(quiet=True))
+    assert Job.objects.get().state == Job.State.EMBEDDING
+    assert Image.objects.filter(status="pending").count() == 4
 
 
 class TestTheCommand:
