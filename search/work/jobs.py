@@ -63,11 +63,6 @@ def settle(job_id: int) -> bool:
     return _end(job, Job.State.DONE, n_done=now.n_ready, n_failed=now.n_refused + job.refusals.count())
 
 
-def finish(job: Job, *, n_done: int, message: str = "") -> None:
-    """End a job that went well."""
-    _end(job, Job.State.DONE, n_done=n_done, message=message)
-
-
 def fail(job: Job, message: str) -> None:
     """End a job that cannot go on reading. message: why, and what to do.
 
