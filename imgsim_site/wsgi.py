@@ -1,9 +1,12 @@
 """The web entry point: `gunicorn imgsim_site.wsgi`."""
 
+import atexit
 import os
 import threading
 
 from django.core.wsgi import get_wsgi_application
+
+LONGEST_NATIVE_CALL_SECONDS = 10.0
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imgsim_site.settings")
 application = get_wsgi_application()
@@ -23,4 +26,8 @@ def _warm_up() -> None:
     connection.close()
 
 
-threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+_warming_up = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+_warming_up.start()
+# A process that ends while a thread is inside the runtime's libraries is aborted by them: it waits for the thread, but
+# not for servers that do not start.
+atexit.register(_warming_up.join, LONGEST_NATIVE_CALL_SECONDS)

@@ -222,7 +222,10 @@ def test_the_theme_follows_the_system_until_it_is_chosen(open_page: OpenPage, ga
 def test_tiles_have_the_proportions_of_their_pictures_and_do_not_move(
     open_page: OpenPage, gallery: list[Image]
 ) -> None:
-    page = open_page(f"/?image={gallery[0].pk}")
+    page = open_page("about:blank")
+    # A processor of a sixth of the speed paints the page while it is still being read.
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    page.goto(f"/?image={gallery[0].pk}")
     page.wait_for_load_state("networkidle")
     for image in page.locator("#hits img").all()[:8]:
         box = image.bounding_box()

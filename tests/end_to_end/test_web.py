@@ -75,6 +75,15 @@ def test_a_search_imports_neither_tensorflow_nor_keras(site: Site, pictures: Pat
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_it_ends_in_peace_while_it_warms_up(site: Site) -> None:
+    """The moment in which the runtime is in the middle of loading comes at another time on each machine."""
+    code = "import time, imgsim_site.wsgi; time.sleep({})"
+    for pause in (0.0, 0.2, 0.4, 0.6, 0.8):
+        command = [sys.executable, "-c", code.format(pause)]
+        done = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
 def test_it_says_whether_it_can_work(site: Site, web: str) -> None:
     def ready() -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection(urlsplit(web).netloc, timeout=30)
