@@ -66,6 +66,7 @@ class ProblemOut(Schema):
 
 
 _FIELDS = {
+    "image_id": {"type": "integer", "description": "In place of a picture: an image of a gallery."},
     "dataset": {"type": "string", "description": "Name or slug of a dataset; every visible one if left out."},
     "encoder": {"type": "string", "description": "Name of an encoder; the default one if left out."},
     "k": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
@@ -78,7 +79,6 @@ _BODY = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["image"],
                     "properties": {"image": {"type": "string", "format": "binary"}, **_FIELDS},
                 }
             },
@@ -87,7 +87,6 @@ _BODY = {
                     "type": "object",
                     "properties": {
                         "image": {"type": "string", "format": "byte", "description": "The picture, base64."},
-                        "image_id": {"type": "integer", "description": "Instead: an image of a gallery."},
                         **_FIELDS,
                     },
                 }
@@ -153,15 +152,19 @@ def _picture(request: HttpRequest, words: dict[str, Any]) -> bytes:
         except binascii.Error as error:
             raise asking.BadRequest("image must be a file (multipart), or base64 (JSON).") from error
     raise asking.BadRequest(
-        "Send a picture as the file 'image' (multipart), as 'image' in base64 or an 'image_id' (JSON)."
+        "Send a picture as the file 'image' (multipart) or as 'image' in base64 (JSON), or an 'image_id'."
     )
 
 
 def _image(request: HttpRequest, image_id: object) -> Image:
     visible = scope_for(request.user).dataset_ids
-    image = Image.objects.filter(pk=image_id if isinstance(image_id, int) else 0, dataset_id__in=visible).first()
+    try:
+        pk = int(str(image_id))  # from a form it comes as text
+    except ValueError:
+        pk = 0
+    image = Image.objects.filter(pk=pk, dataset_id__in=visible).first()
     if image is None:
-        raise Image.DoesNotExist(f"There is no image {image_id!r}.")
+        raise Image.DoesNotExist(f"There is no image {str(image_id)[:40]!r}.")
     return image
 
 

@@ -12,6 +12,7 @@ from embeddings import images, specs
 from embeddings.encoder import Encoder as Network
 from embeddings.encoder import EncoderDamaged, EncoderMissing
 from search.models import Encoder
+from search.text import is_storable
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def by_name(name: str) -> Encoder:
     """Return an encoder's row; the default one for an empty name. Raises NoEncoder naming those that exist."""
     if not name:
         return default()
-    encoder = Encoder.objects.filter(name=name).first()
+    encoder = Encoder.objects.filter(name=name).first() if is_storable(name) else None
     if encoder is None:
         known = ", ".join(Encoder.objects.values_list("name", flat=True)) or "none"
         hint = f" Run: manage.py install_encoder {name}" if name in specs.SPECS else ""

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from search.models import Dataset, Image
 from search.neighbours import Scope
+from search.text import is_storable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -42,7 +43,7 @@ def scope_of_command(dataset: str = "", **filters: Any) -> Scope:
 
 def _scope(datasets: QuerySet[Dataset], name: str, filters: dict[str, Any]) -> Scope:
     chosen = datasets.filter(Q(slug=name) | Q(name=name)) if name else datasets
-    dataset_ids = tuple(chosen.values_list("pk", flat=True))
+    dataset_ids = tuple(chosen.values_list("pk", flat=True)) if is_storable(name) else ()
     if name and not dataset_ids:
         raise UnknownDataset(name, list(datasets.values_list("slug", flat=True)[: MAX_NAMED + 1]))
     return Scope(dataset_ids=dataset_ids, **filters)

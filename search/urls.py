@@ -16,7 +16,7 @@ urlpatterns = [
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<int:pk>/", jobs.job, name="job"),
     path("encoders/", encoders.encoder_list, name="encoders"),
-    path("encoders/<str:name>/default/", encoders.make_default, name="make-default"),
+    path("encoders/<slug:name>/default/", encoders.make_default, name="make-default"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

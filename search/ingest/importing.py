@@ -16,6 +16,7 @@ from search.ingest import labels, rows
 from search.ingest.sources import Source, open_source
 from search.models import Dataset, Encoder, Image, Job
 from search.progress import Bars
+from search.text import is_storable
 from search.work import jobs, queue, reconciling
 from search.work.local_workers import LocalWorkers
 
@@ -110,8 +111,8 @@ def _rule(name: str) -> labels.Rule:
 def _dataset(request: Request) -> tuple[Dataset, bool]:
     """Return the dataset of the request, and whether it was made for it."""
     name = request.dataset.strip()
-    if not name or len(name) > 100:
-        raise CannotImport("A dataset needs a name of 1 to 100 characters.")
+    if not name or len(name) > 100 or not is_storable(name):
+        raise CannotImport("A dataset needs a name of 1 to 100 characters, in valid Unicode.")
     try:
         return Dataset.objects.get_or_create(
             name=name, defaults={"is_public": request.is_public, "owner": request.owner}

@@ -17,6 +17,7 @@ from search.files import storage
 from search.ingest.labels import Marks, Rule
 from search.ingest.sources import Found, Source
 from search.models import Dataset, Image, Job, Refusal
+from search.text import is_storable, storable
 from search.work import jobs
 
 CHUNK_SIZE = 256
@@ -71,7 +72,7 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
             try:
                 candidates.append(_examine(plan, found))
             except images.RefusedImage as error:
-                source = _storable(plan.source.source_of(found.name))
+                source = storable(plan.source.source_of(found.name))
                 tally.refusals.append(Refusal(job=job, source=source, code=error.code, reason=error.reason))
         tally.n_found += len(chunk)
         tally.position = chunk[-1].position
@@ -108,23 +109,18 @@ def _examine(plan: Plan, found: Found) -> _Candidate:
     content = content_of(found.content)
     marks = plan.rule(found.name)
     return _Candidate(
-        source=_storable(plan.source.source_of(found.name)),
+        source=storable(plan.source.source_of(found.name)),
         sha256=images.sha256_of(content),
         content=content,
         header=images.read_header(content),
-        marks=Marks(_storable(marks.label), marks.split if plan.split == "auto" else plan.split),
+        marks=Marks(storable(marks.label), marks.split if plan.split == "auto" else plan.split),
         in_place_path=_in_place_path(found.content) if plan.in_place and isinstance(found.content, Path) else "",
     )
 
 
-def _storable(text: str) -> str:
-    """Return a name as Postgres can keep it: without NUL, and with a mark for each byte that is no Unicode."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
 def _in_place_path(path: Path) -> str:
     absolute = str(path.resolve())
-    if absolute != _storable(absolute):
+    if not is_storable(absolute):
         raise images.RefusedImage(
             "file_name", "The name of the file is no valid Unicode. Rename it, or import it without --in-place."
         )

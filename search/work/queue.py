@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from enum import IntEnum
 
 from celery import current_app
 from django.conf import settings
@@ -12,21 +13,31 @@ from kombu.exceptions import OperationalError
 logger = logging.getLogger(__name__)
 
 
-def send_embed(encoder_id: int, image_ids: Sequence[int]) -> None:
+class Turn(IntEnum):
+    """Who goes first: Redis keeps a list for each priority, and workers take from the lowest number that has any."""
+
+    SOON = 0
+    LATER = 9
+
+
+def send_embed(encoder_id: int, image_ids: Sequence[int], turn: Turn = Turn.SOON) -> None:
     """Ask the workers to embed images. A broker that is out of reach is noted; the sweeper sends them again."""
-    _send("search.tasks.embed", [encoder_id, list(image_ids)])
+    _send("search.tasks.embed", [encoder_id, list(image_ids)], turn)
 
 
 def send_after_load(encoder_id: int) -> None:
     """Ask the workers for what follows a load: the index, then the other encoders."""
-    _send("search.tasks.after_load", [encoder_id])
+    _send("search.tasks.after_load", [encoder_id], Turn.SOON)
 
 
-def n_waiting() -> int | None:
-    """Return how many messages wait in the queue, or None where the broker is out of reach."""
+def n_waiting(turn: Turn) -> int | None:
+    """Return how many messages of a turn wait, or None where the broker is out of reach."""
+    name = settings.CELERY_TASK_DEFAULT_QUEUE
+    if turn:
+        name += f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['sep']}{turn:d}"
     try:
         with current_app.connection_for_read() as broker:
-            return int(broker.default_channel.client.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
+            return int(broker.default_channel.client.llen(name))
     except Exception:
         logger.warning("The broker is out of reach.", exc_info=True)
         return None
@@ -40,8 +51,8 @@ def n_workers(timeout_s: float = 1.0) -> int:
         return 0
 
 
-def _send(name: str, arguments: list[object]) -> None:
+def _send(name: str, arguments: list[object], turn: Turn) -> None:
     try:
-        current_app.send_task(name, arguments)
+        current_app.send_task(name, arguments, priority=turn.value)
     except (OperationalError, OSError):
         logger.warning("The broker is out of reach: %s waits for the sweeper.", name)

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from search import encoders, indexing
 from search.embedding import BATCH_SIZE
 from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs, queue
+from search.work.queue import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Swept:
 def reconcile() -> Swept:
     """Settle jobs, and send what waits for a worker and is not in the queue.
 
-    While messages are waiting, whatever is pending is taken to be among them; a queue that is empty has lost the rest.
+    While messages of a turn are waiting, what would be sent is taken to be among them; an empty queue lost the rest.
     """
     n_ended = jobs.fail_stale()
     for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
@@ -40,7 +41,7 @@ def reconcile() -> Swept:
         default = encoders.default()
     except encoders.NoEncoder:
         return Swept(n_jobs_ended=n_ended)
-    if queue.n_waiting() != 0:
+    if queue.n_waiting(Turn.SOON) != 0:
         return Swept(n_jobs_ended=n_ended)
     n_sent = _send_pending(default)
     if not n_sent:
@@ -50,37 +51,42 @@ def reconcile() -> Swept:
 
 def after_load(default: Encoder) -> int:
     """Build the indexes that are worthwhile and missing; send ready images to the other encoders. Return how many."""
-    n_sent = 0
     for encoder in Encoder.objects.all():
         if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder):
             indexing.build(encoder)
+    if queue.n_waiting(Turn.LATER) != 0:
+        return 0
+    n_sent = 0
     for encoder in Encoder.objects.filter(embeds_imports=True).exclude(pk=default.pk):
-        n_sent += send_missing(encoder)
+        ids = missing_ids(encoder)[:MOST_SENT]
+        send(encoder, ids)
+        n_sent += len(ids)
     return n_sent
 
 
-def send_missing(encoder: Encoder, dataset_id: int | None = None) -> int:
-    """Send the ready images that have no vector of an encoder to the workers; return how many."""
-    ids = missing_ids(encoder, dataset_id)[:MOST_SENT]
-    send(encoder, ids)
-    return len(ids)
-
-
 def send(encoder: Encoder, image_ids: list[int]) -> None:
-    """Send images to the workers, a batch a message."""
+    """Send images to the workers, a batch a message. A search answers by the default encoder, so it goes first."""
+    turn = Turn.SOON if encoder.is_default else Turn.LATER
     for batch in batches(image_ids):
-        queue.send_embed(encoder.pk, batch)
+        queue.send_embed(encoder.pk, batch, turn)
 
 
 def missing_ids(encoder: Encoder, dataset_id: int | None = None) -> list[int]:
     """Return the ids of ready images without a vector of an encoder; for the default one, of waiting images too."""
+    return list(_missing(encoder, dataset_id).order_by("pk").values_list("pk", flat=True))
+
+
+def n_missing(encoder: Encoder, dataset_id: int | None = None) -> int:
+    """Return how many `missing_ids` there are."""
+    return _missing(encoder, dataset_id).count()
+
+
+def _missing(encoder: Encoder, dataset_id: int | None) -> QuerySet[Image]:
     statuses = [Image.Status.READY, Image.Status.PENDING] if encoder.is_default else [Image.Status.READY]
     lacking = Image.objects.filter(status__in=statuses).exclude(
         pk__in=Embedding.objects.filter(encoder=encoder).values("image")
     )
-    if dataset_id is not None:
-        lacking = lacking.filter(dataset_id=dataset_id)
-    return list(lacking.order_by("pk").values_list("pk", flat=True))
+    return lacking if dataset_id is None else lacking.filter(dataset_id=dataset_id)
 
 
 def batches(ids: list[int], size: int = BATCH_SIZE) -> Iterator[list[int]]:

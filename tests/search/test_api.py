@@ -57,6 +57,11 @@ def test_an_image_of_a_gallery_is_left_out_of_its_own_answer(client: Client, add
     assert [hit["id"] for hit in post_json(client, image_id=red.pk).json()["hits"]] == [blue.pk]
 
 
+def test_an_image_of_a_gallery_can_be_named_in_a_form_too(client: Client, add_image: AddImage) -> None:
+    red, blue = add_image("red"), add_image("blue")
+    assert [hit["id"] for hit in post(client, image_id=str(red.pk)).json()["hits"]] == [blue.pk]
+
+
 def test_k_says_how_many(client: Client, add_image: AddImage) -> None:
     for colour in ("red", "blue", "green"):
         add_image(colour)
@@ -113,6 +118,8 @@ def test_a_bad_picture_is_refused_with_its_reason(client: Client, content: bytes
         ({"k": "many"}, 400, "k must be a whole number from 1 to 1000; got 'many'."),
         ({"dataset": "nowhere"}, 404, "There is no dataset 'nowhere'. There are no datasets yet."),
         ({"encoder": "nothing"}, 404, "There is no encoder named 'nothing'. Installed: colours."),
+        ({"dataset": "a\0b"}, 404, "There is no dataset 'a\\x00b'."),
+        ({"encoder": "a\0b"}, 404, "There is no encoder named 'a\\x00b'."),
         ({"crop": "1,2"}, 400, "crop must be four numbers"),
         ({"crop": "0.9,0,0.5,1"}, 422, "The crop must be"),
     ],
@@ -125,7 +132,17 @@ def test_a_bad_word_is_told_with_what_would_do(
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [("{", 400), ("[]", 400), ("{}", 400), ('{"image": "%%%"}', 400), ('{"image_id": "x"}', 404)]
+    ("body", "status"),
+    [
+        ("{", 400),
+        ("[]", 400),
+        ("{}", 400),
+        ('{"image": "%%%"}', 400),
+        ('{"image_id": "x"}', 404),
+        ('{"image_id": true}', 404),
+        ('{"image_id": 99999999999999999999}', 404),
+        ('{"image_id": 1, "dataset": "\\ud800"}', 404),
+    ],
 )
 def test_bad_json_is_told_so(client: Client, body: str, status: int) -> None:
     response = client.post("/api/v1/search", body, content_type="application/json")

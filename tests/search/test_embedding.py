@@ -120,8 +120,8 @@ class TestTheSweeper:
     @pytest.fixture
     def sent(self, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
         sent: list[list[int]] = []
-        monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids: sent.append(ids))
-        monkeypatch.setattr(queue, "n_waiting", lambda: 0)
+        monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids, *turn: sent.append(ids))
+        monkeypatch.setattr(queue, "n_waiting", lambda turn: 0)
         return sent
 
     def test_it_sends_what_an_empty_queue_lost(self, add_image: AddImage, sent: list[list[int]]) -> None:
@@ -133,7 +133,7 @@ class TestTheSweeper:
         self, add_image: AddImage, sent: list[list[int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         add_image("red", embedded=False)
-        monkeypatch.setattr(queue, "n_waiting", lambda: 7)
+        monkeypatch.setattr(queue, "n_waiting", lambda turn: 7)
         assert reconciling.reconcile().n_sent == 0
 
     def test_images_that_were_tried_go_alone(self, add_image: AddImage, sent: list[list[int]]) -> None:

@@ -149,7 +149,7 @@ def test_the_job_tells_how_it_went(folder: Path) -> None:
 
 def test_without_waiting_the_ids_go_to_the_queue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[int, list[int]]] = []
-    monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids: sent.append((encoder_id, ids)))
+    monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids, turn: sent.append((encoder_id, ids)))
     report = importing.run(importing.Request(path=folder, dataset="Colours"), Bars(quiet=True))
     assert report.n_pending == 4
     assert sorted(sent[0][1]) == list(Image.objects.order_by("pk").values_list("pk", flat=True))
@@ -187,6 +187,7 @@ class TestTheCommand:
             ("nowhere", {}, "There is nothing at nowhere"),
             (".", {"labels": "nowhere.csv"}, "labels in nowhere.csv cannot be read"),
             (".", {"dataset": "  "}, "A dataset needs a name"),
+            (".", {"dataset": "\udcff"}, "in valid Unicode"),
         ],
     )
     def test_what_cannot_be_is_an_error_of_one_line(self, path: str, options: dict[str, str], message: str) -> None:

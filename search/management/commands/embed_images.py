@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
-import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from search import encoders, indexing
+from search import encoders
 from search.progress import Bars
 from search.scope import UnknownDataset, scope_of_command
-from search.work import reconciling
-from search.work.local_workers import LocalWorkers
+from search.work import filling
 
 
 class Command(BaseCommand):
@@ -21,29 +20,28 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--encoder", default="", metavar="NAME", help="default: the site's default encoder")
         parser.add_argument("--dataset", default="", metavar="NAME", help="only this dataset")
+        parser.add_argument("--wait", action="store_true", help="wait until the workers have embedded them")
         parser.add_argument("--sync", action="store_true", help="embed here, on all cores; needs no worker")
+        parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             encoder = encoders.by_name(options["encoder"])
             dataset_ids = scope_of_command(options["dataset"]).dataset_ids
+            dataset_id = dataset_ids[0] if options["dataset"] else None
+            with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
+                filled = filling.fill(encoder, dataset_id, here=options["sync"], waits=options["wait"], bars=bars)
         except (encoders.NoEncoder, UnknownDataset) as error:
             raise CommandError(str(error)) from error
-        dataset_id = dataset_ids[0] if options["dataset"] else None
-        if not options["sync"]:
-            n_sent = reconciling.send_missing(encoder, dataset_id)
-            self.stdout.write(f"{n_sent} images were sent to the workers.")
-            return
-        ids = reconciling.missing_ids(encoder, dataset_id)
-        local = LocalWorkers(encoder)
-        with Bars(quiet=not sys.stderr.isatty()) as bars:
-            try:
-                local.send(ids)
-                while not local.is_done():
-                    bars.move("embedding", local.n_embedded, len(ids), f"{local.n_embedded} of {len(ids)}")
-                    time.sleep(0.3)
-            finally:
-                local.close()
-        if indexing.is_worthwhile(encoder):
-            indexing.build(encoder, report=self.stdout.write)
-        self.stdout.write(f"{local.n_embedded} images were embedded with {encoder.name}.")
+        is_over = options["sync"] or options["wait"]
+        if options["json"]:
+            self.stdout.write(json.dumps({"encoder": encoder.name, "missing": filled.n_missing, "left": filled.n_left}))
+        elif not is_over:
+            self.stdout.write(f"{filled.n_missing} images were sent to the workers.")
+        else:
+            self.stdout.write(f"{filled.n_missing - filled.n_left} images were embedded with {encoder.name}.")
+        if is_over and filled.n_left:
+            raise CommandError(
+                f"{filled.n_left} images have no vector of {encoder.name} still: their files cannot be read any more,"
+                " or no worker answers. The log of the worker says which."
+            )
