@@ -1,13 +1,15 @@
 """Precision of the site's own search on a labelled dataset: queries of one split, gallery of another.
 
 python -m benchmarks.retrieval VAR DATASET [--queries test --gallery train]
-A hit is right where its label is that of the query; precision@k divides by k; each query counts once.
+A hit is right where its label is that of the query. P@1 and P@10 are of the site's own `nearest()`; mAP is of the whole
+gallery, ranked from the same vectors.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report
 from benchmarks.site import use
@@ -31,27 +33,35 @@ def main() -> None:
 def _measure(options: argparse.Namespace) -> dict[str, object]:
     import numpy as np
 
-    from search import encoders, neighbours
-    from search.models import Embedding
+    from embeddings import metrics
+    from search import encoders, neighbours, vectors
+    from search.models import Image
     from search.scope import scope_of_command
 
     encoder = encoders.by_name(options.encoder)
     scope = scope_of_command(options.dataset, splits=(options.gallery,))
-    queries = Embedding.objects.filter(
-        encoder=encoder, dataset_id__in=scope.dataset_ids, image__split=options.queries
-    ).values_list("vector", "image__label")
-    n_queries, n_first_right, n_right, exact = 0, 0, 0, True
-    for vector, label in queries.iterator(chunk_size=500):
-        answer = neighbours.nearest(np.array(vector, dtype=np.float32), encoder, scope, k=DEPTH)
-        right = [hit.label == label for hit in answer.hits]
-        n_queries, n_first_right, n_right = n_queries + 1, n_first_right + right[0], n_right + sum(right)
+
+    def labelled(split: str) -> tuple[Any, Any]:
+        rows = Image.objects.filter(dataset__in=scope.dataset_ids, split=split).values_list("pk", "label")
+        labels = dict(rows)
+        ids, stored = vectors.read(encoder, list(labels))
+        return stored, np.array([labels[pk] for pk in ids])
+
+    queries, query_labels = labelled(options.queries)
+    ranked = metrics.relevance(queries, query_labels, *labelled(options.gallery))
+    right, exact = [], True
+    for vector, label in zip(queries, query_labels, strict=True):
+        answer = neighbours.nearest(vector, encoder, scope, k=DEPTH)
+        right.append([hit.label == label for hit in answer.hits])
         exact = exact and answer.exact
+    found = np.array(right)
     return {
         "encoder": encoder.name,
-        "queries": n_queries,
-        "P@1": n_first_right / n_queries,
-        "P@10": n_right / (DEPTH * n_queries),
+        "queries": len(queries),
+        "P@1": metrics.precision_at_k(found, 1),
+        "P@10": metrics.precision_at_k(found, DEPTH),
         "exact": str(exact),
+        "mAP": metrics.mean_average_precision(ranked),
     }
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.heads import LinearHead
 from embeddings.specs import EncoderSpec
 from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
 
 if TYPE_CHECKING:
     from embeddings.runtime import CpuNetwork
 
-__all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing"]
+__all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing", "HeadedEncoder"]
 
 Vectors = NDArray[np.float32]
 Tags = list[tuple[str, float]]
@@ -39,17 +40,27 @@ class Encoder:
         self._networks: dict[int, CpuNetwork] = {}
 
     @classmethod
-    def load(cls, folder: Path, *, n_threads: int | None = None) -> "Encoder":
+    def load(cls, folder: Path, *, n_threads: int | None = None, backbone: "Encoder | None" = None) -> "Encoder":
         """Return the encoder in `folder`, quickly: the network itself is read on first use.
 
         n_threads: cores for one call of `encode`; all by default, 1 where a process runs on every core.
+        backbone: what a linear head sits on, where it is loaded already; by default it is loaded from beside `folder`.
         Raises EncoderMissing, EncoderDamaged.
         """
         stored = StoredEncoder.read(folder)
         for name in stored.files:
             if not (folder / name).is_file():
                 stored.verify(folder)
+        if stored.spec.backbone:
+            return HeadedEncoder(
+                stored, folder, backbone or cls.load(folder.parent / stored.spec.backbone, n_threads=n_threads)
+            )
         return cls(stored, folder, n_threads=n_threads)
+
+    @property
+    def weights_sha256(self) -> str:
+        """The SHA-256 of the weights, in hexadecimal."""
+        return self._stored.weights_sha256
 
     def encode(self, images: NDArray[np.uint8]) -> Vectors:
         """Return float32 vectors (n, dim) of unit length for uint8 RGB images (n, input_size, input_size, 3).
@@ -104,6 +115,31 @@ class Encoder:
     @cached_property
     def _labels(self) -> list[str]:
         return (_DATA / str(self.spec.labels)).read_text(encoding="utf-8").splitlines()
+
+
+class HeadedEncoder(Encoder):
+    """An encoder that is a linear head on another one, its backbone."""
+
+    def __init__(self, stored: StoredEncoder, folder: Path, backbone: Encoder) -> None:
+        """Raises EncoderDamaged if the head was fitted on other weights than the backbone's, or cannot be read."""
+        super().__init__(stored, folder)
+        if stored.backbone_sha256 != backbone.weights_sha256:
+            raise EncoderDamaged(
+                f"{stored.spec.name} was fitted on other weights than those of {backbone.spec.name}: train it again"
+            )
+        stored.verify(folder)
+        self.backbone = backbone
+        self.head = LinearHead.load(folder / f"{stored.spec.name}.safetensors")
+
+    def encode(self, images: NDArray[np.uint8]) -> Vectors:
+        return self.head.apply(self.backbone.encode(images))
+
+    def encode_with_tags(self, images: NDArray[np.uint8], top: int = 5) -> tuple[Vectors, list[Tags]]:
+        vectors, tags = self.backbone.encode_with_tags(images, top)
+        return self.head.apply(vectors), tags
+
+    def warm_up(self) -> None:
+        self.backbone.warm_up()
 
 
 def _unit_length(vectors: Vectors) -> Vectors:

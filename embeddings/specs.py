@@ -39,6 +39,8 @@ class EncoderSpec:
     `precision` is what the CPU computes in. "native" is the processor's own: bf16 where it has instructions for it,
     1.6 to 1.7 times as fast as "f32". Small networks do not bear it: MobileNetV2 in bf16 gives cosines down to 0.989
     with its own f32 vectors and loses 0.014 of precision@1 on the Grocery Store photographs.
+
+    `backbone` names the encoder whose vectors a linear head turns into this one's; empty for a network.
     """
 
     name: str
@@ -52,6 +54,7 @@ class EncoderSpec:
     n_classes: int = 0
     labels: str | None = None
     precision: Precision = "f32"
+    backbone: str = ""
 
 
 _ALL = (

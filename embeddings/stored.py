@@ -1,6 +1,7 @@
 """The folder of an installed encoder: `NAME.json` says what it is and what the files beside it must be.
 
-`NAME.keras` is the network for training and for a GPU; `NAME.xml` and `NAME.bin` are what the CPU runtime reads.
+`NAME.keras` is the network for training and for a GPU; `NAME.xml` and `NAME.bin` are what the CPU runtime reads. A
+linear head has `NAME.safetensors` in their place.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ class StoredEncoder:
 
     `files` gives the SHA-256 of each file by name. `parity` gives, by precision, the smallest cosine between an
     output of the Keras network and the CPU runtime's for the same picture, over `n_samples` pictures.
+    `backbone_sha256` is that of the weights whose vectors a linear head was fitted on.
     """
 
     spec: EncoderSpec
@@ -34,6 +36,7 @@ class StoredEncoder:
     parity: dict[str, float]
     n_samples: int
     versions: dict[str, str]
+    backbone_sha256: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> "StoredEncoder":

@@ -184,20 +184,21 @@ class EncoderAdmin(MadeElsewhere):
         return encoder.embedded_count
 
     def has_delete_permission(self, request: HttpRequest, obj: Encoder | None = None) -> bool:
-        """Searches need a default encoder: choose another one before deleting it."""
-        return super().has_delete_permission(request, obj) and not (obj is not None and obj.is_default)
+        """Searches need the default encoder, and linear heads their backbones."""
+        return super().has_delete_permission(request, obj) and not (obj is not None and encoders.why_kept(obj))
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Say how many embeddings go with each encoder, and keep the default one."""
+        """Say how many embeddings go with each encoder, and keep those that others need."""
         chosen = Encoder.objects.filter(pk__in=[encoder.pk for encoder in objs])
         embeddings = Embedding.objects.filter(encoder__in=chosen.values("pk"))
         counted = chosen.order_by("name").values_list("name").annotate(n=Count("embeddings"))
         told = [f"Encoder {name} with {n:,} embeddings" for name, n in counted]
         counts = {"encoders": len(told), "embeddings": embeddings.count()}
         needed = set() if request.user.has_perm("search.delete_encoder") else {"encoder"}
-        return told, counts, needed, [f"Encoder {one.name}: it is the default one" for one in chosen if one.is_default]
+        kept = [f"Encoder {one.name}: {why}" for one in chosen if (why := encoders.why_kept(one))]
+        return told, counts, needed, kept
 
     @admin.action(description="Make the chosen encoder the default", permissions=["change"])
     def make_default(self, request: HttpRequest, chosen: QuerySet[Encoder]) -> None:

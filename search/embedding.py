@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from numpy.typing import NDArray
-from pgvector import HalfVector
 
 from embeddings import images
 from embeddings.encoder import Encoder as Network
-from search import encoders
+from embeddings.encoder import HeadedEncoder
+from search import encoders, heads
+from search import vectors as stored_vectors
 from search.bulk import bulk_cursor
 from search.files import storage
 from search.models import Embedding, Encoder, Image
@@ -70,14 +71,15 @@ def embed(encoder: Encoder, image_ids: Sequence[int]) -> Outcome:
     claimed = _claim(image_ids) if encoder.is_default else []
     try:
         rest = set(image_ids) - {task.id for task in claimed}
-        outcome = _embed(encoder, network, claimed + _missing(encoder, rest))
+        turned = heads.transform(encoder, network, rest) if isinstance(network, HeadedEncoder) else set()
+        outcome = _embed(encoder, network, claimed + _missing(encoder, rest - turned))
     except Exception:
         _release(claimed)
         raise
     ended = [jobs.settle(job_id) for job_id in {task.job_id for task in claimed} if job_id]
     if any(ended):
         queue.send_after_load(encoder.pk)
-    return outcome
+    return replace(outcome, n_embedded=outcome.n_embedded + len(turned))
 
 
 def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
@@ -202,19 +204,8 @@ def _write(
         for task, prepared in done
         if task.is_new
     ]
+    stored_vectors.write(encoder, [task.id for task, _ in done], vectors)
     with bulk_cursor() as cursor:
-        # An image that was deleted meanwhile gets no vector.
-        cursor.execute(
-            """
-            INSERT INTO search_embedding (image_id, encoder_id, dataset_id, vector)
-            SELECT image.id, %s, image.dataset_id, new.vector
-            FROM unnest(%b::bigint[], %b::halfvec[]) new (image_id, vector)
-            JOIN search_image image ON image.id = new.image_id
-            ORDER BY image.id FOR KEY SHARE OF image
-            ON CONFLICT (image_id, encoder_id) DO UPDATE SET vector = EXCLUDED.vector
-            """,
-            [encoder.pk, [task.id for task, _ in done], [HalfVector(vector) for vector in vectors]],
-        )
         if facts:
             cursor.execute(
                 """

@@ -17,7 +17,7 @@ from search.text import is_storable
 logger = logging.getLogger(__name__)
 
 _networks: dict[str, Network] = {}
-_loading = threading.Lock()
+_loading = threading.RLock()
 _n_threads: int | None = None
 
 
@@ -51,11 +51,17 @@ def network(encoder: Encoder) -> Network:
     key = f"{encoder.name}:{encoder.weights_sha256}"
     with _loading:
         if key not in _networks:
-            try:
-                _networks[key] = Network.load(encoder.folder, n_threads=_n_threads)
-            except (EncoderMissing, EncoderDamaged) as error:
-                raise NoEncoder(str(error)) from error
+            _networks[key] = _loaded(encoder)
         return _networks[key]
+
+
+def _loaded(encoder: Encoder) -> Network:
+    """Load a network; a linear head shares its backbone with whoever else uses it in this process."""
+    backbone = Encoder.objects.filter(name=encoder.spec.get("backbone", "")).first()
+    try:
+        return Network.load(encoder.folder, n_threads=_n_threads, backbone=network(backbone) if backbone else None)
+    except (EncoderMissing, EncoderDamaged) as error:
+        raise NoEncoder(str(error)) from error
 
 
 def use_threads(n_threads: int | None) -> None:
@@ -75,6 +81,14 @@ def warm_up() -> None:
         network(encoder).encode(np.zeros((1, size, size, 3), dtype=np.uint8))
     except NoEncoder as error:
         logger.warning("Nothing to warm up: %s", error)
+
+
+def why_kept(encoder: Encoder) -> str:
+    """Return why an encoder cannot be removed, or nothing where it can."""
+    if encoder.is_default:
+        return "it is the default one"
+    heads = ", ".join(Encoder.objects.filter(spec__backbone=encoder.name).values_list("name", flat=True))
+    return f"it is the backbone of {heads}" if heads else ""
 
 
 def set_default(encoder: Encoder) -> None:

@@ -69,12 +69,13 @@ class Dataset(models.Model):
 
 
 class Job(models.Model):
-    """A long piece of work that somebody may want to watch: an import, an embedding run, an index build."""
+    """A long piece of work that somebody may want to watch: an import, an embedding run, an index build, a training."""
 
     class Kind(models.TextChoices):
         IMPORT = "import"
         EMBED = "embed"
         INDEX = "index"
+        TRAIN = "train"
 
     class State(models.TextChoices):
         RUNNING = "running", "reading"

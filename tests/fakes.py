@@ -23,6 +23,7 @@ class ColourNetwork:
     """Encodes a picture as the mean colour of its four quarters, unit length."""
 
     spec: EncoderSpec = COLOUR_SPEC
+    weights_sha256: str = "0" * 64
     n_encoded: int = field(default=0, init=False)
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

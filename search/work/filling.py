@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from search import encoders, indexing
+from embeddings.encoder import HeadedEncoder
+from search import encoders, heads, indexing
 from search.models import Encoder
 from search.progress import Bars
 from search.work import queue, reconciling
@@ -31,8 +32,10 @@ def fill(encoder: Encoder, dataset_id: int | None, *, here: bool, waits: bool, b
     here: in processes of this command, else by the workers, which are waited for only if `waits`.
     Raises encoders.NoEncoder, before anything is sent, where the encoder's files cannot be used.
     """
-    encoders.network(encoder)
-    ids = reconciling.missing_ids(encoder, dataset_id)
+    network = encoders.network(encoder)
+    ids = missing = reconciling.missing_ids(encoder, dataset_id)
+    if isinstance(network, HeadedEncoder):
+        ids = _turn(encoder, network, missing, bars)
     if here:
         _fill_here(encoder, ids, bars)
     else:
@@ -43,7 +46,18 @@ def fill(encoder: Encoder, dataset_id: int | None, *, here: bool, waits: bool, b
     if indexing.is_worthwhile(encoder) and (here or waits):
         bars.move("indexing", 0, 1, f"building the index of {encoder.name}")
         indexing.build(encoder, report=lambda _: None)
-    return Filled(n_missing=len(ids), n_left=n_left)
+    return Filled(n_missing=len(missing), n_left=n_left)
+
+
+def _turn(encoder: Encoder, network: HeadedEncoder, ids: list[int], bars: Bars) -> list[int]:
+    """Give a linear head the vectors that its backbone has; return the ids of the images that need decoding."""
+    left: list[int] = []
+    for start in range(0, len(ids), heads.CHUNK_SIZE):
+        chunk = ids[start : start + heads.CHUNK_SIZE]
+        turned = heads.transform(encoder, network, chunk)
+        left += [image_id for image_id in chunk if image_id not in turned]
+        _show(start + len(chunk), len(ids), bars)
+    return left
 
 
 def _fill_here(encoder: Encoder, ids: list[int], bars: Bars) -> None:

@@ -73,6 +73,11 @@ def fail(job: Job, message: str) -> None:
     )
 
 
+def finish(job: Job, message: str) -> None:
+    """End a job that has done all it was asked to. message: what came of it, in a sentence."""
+    _end(job, Job.State.DONE, message=message)
+
+
 def fail_stale() -> int:
     """End the jobs whose process was killed while it read; return how many."""
     return Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER).update(

@@ -113,6 +113,18 @@ def test_the_default_encoder_cannot_be_deleted(admin_client: Client, encoder: En
     assert Encoder.objects.filter(pk=encoder.pk).exists()
 
 
+def test_the_backbone_of_a_head_cannot_be_deleted(admin_client: Client, encoder: Encoder) -> None:
+    backbone = Encoder.objects.create(name="backbone", family="fake", dim=12, weights_sha256="1" * 64)
+    Encoder.objects.create(
+        name="head", family="linear_head", dim=2, weights_sha256="2" * 64, spec={"backbone": "backbone"}
+    )
+    page = admin_client.get(f"/admin/search/encoder/{backbone.pk}/delete/")
+    assert page.status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [backbone.pk]}
+    page = admin_client.post("/admin/search/encoder/", chosen)
+    assert "Encoder backbone: it is the backbone of head" in page.content.decode()
+
+
 def test_exactly_one_encoder_becomes_the_default(admin_client: Client, encoder: Encoder) -> None:
     other = Encoder.objects.create(name="other", family="fake", dim=8, weights_sha256="1" * 64)
     chosen = {"action": "make_default", "_selected_action": [encoder.pk, other.pk]}

@@ -1,0 +1,188 @@
+"""Training a linear head: from labelled rows to an encoder that is searched with; and what cannot be learnt from."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from embeddings.encoder import Encoder as Network
+from search import encoders
+from search.models import Dataset, Embedding, Encoder, Image, Job
+from search.training import running
+from search.training.labelled import CannotTrain, labelled
+from tests.fakes import ColourNetwork
+
+AddImage = Callable[..., Image]
+WARM = ["red", "orange", "orangered", "tomato", "coral", "firebrick"]
+COLD = ["blue", "cyan", "navy", "teal", "royalblue", "steelblue"]
+
+
+@pytest.fixture
+def colours(encoder: Encoder, add_image: AddImage, settings: Any, tmp_path: Any, monkeypatch: Any) -> list[Image]:
+    """Twelve images of two labels, and networks that are loaded for heads and the fake one for all others."""
+    settings.ENCODERS_ROOT = tmp_path / "encoders"
+
+    def network(row: Encoder) -> Any:
+        return Network.load(row.folder, backbone=ColourNetwork()) if row.spec.get("backbone") else ColourNetwork()
+
+    images = [add_image(colour, label="warm") for colour in WARM] + [add_image(one, label="cold") for one in COLD]
+    monkeypatch.setattr(encoders, "network", network)
+    return images
+
+
+def train(capsys: pytest.CaptureFixture[str], **options: Any) -> Any:
+    call_command("train_encoder", preset="linear-head", dataset="colours", json=True, **options)
+    (line,) = capsys.readouterr().out.splitlines()
+    return json.loads(line)
+
+
+def test_a_head_is_an_encoder_that_can_be_searched_with(
+    colours: list[Image], capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = train(capsys, name="warmth")
+    assert (report["encoder"], report["dim"], report["embedded"], report["n_classes"]) == ("warmth", 1, 12, 2)
+    assert report["validation"]["map_after"] == 1.0
+    call_command("search_image", str(colours[0].original), encoder="warmth", k="6", json=True)
+    hits = json.loads(capsys.readouterr().out)["hits"]
+    assert {hit["label"] for hit in hits} == {"warm"}
+
+
+def test_it_answers_no_search_until_it_is_chosen(colours: list[Image], capsys: pytest.CaptureFixture[str]) -> None:
+    train(capsys, name="warmth")
+    assert encoders.default().name == "colours"
+    call_command("use_encoder", "warmth")
+    assert "Back: manage.py use_encoder colours" in capsys.readouterr().out
+    assert encoders.default().name == "warmth"
+    call_command("use_encoder", "colours")
+    assert encoders.default().name == "colours"
+
+
+def test_an_encoder_that_lacks_images_is_chosen_only_anyway(colours: list[Image], add_image: AddImage) -> None:
+    call_command("train_encoder", preset="linear-head", dataset="colours", name="warmth")
+    add_image("green", dataset=Dataset.objects.create(name="Other"))
+    with pytest.raises(CommandError, match="warmth has not embedded 1 images yet"):
+        call_command("use_encoder", "warmth")
+    call_command("use_encoder", "warmth", anyway=True)
+    assert encoders.default().name == "warmth"
+
+
+def test_vectors_of_other_datasets_are_turned_without_reading_a_picture(
+    colours: list[Image], add_image: AddImage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(capsys, name="warmth")
+    image = add_image("green", dataset=Dataset.objects.create(name="Other"))
+    image.original.unlink()
+    call_command("embed_images", encoder="warmth", sync=True)
+    assert Embedding.objects.filter(image=image, encoder__name="warmth").count() == 1
+
+
+def test_a_picture_that_comes_in_later_is_embedded_by_backbone_and_head(
+    colours: list[Image], add_image: AddImage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(capsys, name="warmth")
+    call_command("use_encoder", "warmth")
+    image = add_image("maroon", embedded=False)
+    call_command("embed_images", encoder="warmth", sync=True)
+    image.refresh_from_db()
+    assert (image.status, list(image.embeddings.values_list("encoder__name", flat=True))) == ("ready", ["warmth"])
+
+
+def test_the_job_and_the_encoder_tell_what_was_learnt_from(
+    colours: list[Image], capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = train(capsys)
+    encoder, job = Encoder.objects.get(name="colours-colours-head"), Job.objects.get(kind="train")
+    assert (report["job"], encoder.job, job.state, job.n_done) == (job.pk, job, Job.State.DONE, 12)
+    assert job.parameters["dataset"] == "Colours"
+    assert encoder.spec["training"]["data_sha256"] == report["data_sha256"]
+    assert "fitted on 12 images of 2 labels of Colours" in encoder.spec["description"]
+    assert train(capsys)["encoder"] == "colours-colours-head-2"
+
+
+def test_the_same_data_gives_the_same_head(colours: list[Image], capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = train(capsys), train(capsys)
+    made = Encoder.objects.filter(name__in=[first["encoder"], second["encoder"]])
+    assert len(set(made.values_list("weights_sha256", flat=True))) == 1
+    assert first["data_sha256"] == second["data_sha256"]
+
+
+@pytest.mark.parametrize("method", ["pca", "centring"])
+def test_without_labels_the_mean_and_the_spread_are_learnt(
+    colours: list[Image], capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    Image.objects.update(label="")
+    assert train(capsys, method=method)["embedded"] == 12
+
+
+def test_images_of_the_test_split_teach_nothing_and_those_of_val_are_checked_on(colours: list[Image]) -> None:
+    Image.objects.filter(pk=colours[0].pk).update(split="test")
+    Image.objects.filter(pk__in=[colours[1].pk, colours[7].pk]).update(split="val")
+    data = labelled(Dataset.objects.get())
+    assert colours[0].pk not in data.ids
+    assert {pk for pk, valid in zip(data.ids, data.is_valid, strict=True) if valid} == {colours[1].pk, colours[7].pk}
+
+
+def test_without_a_val_split_some_of_each_class_are_set_aside_and_the_same_ones_again(colours: list[Image]) -> None:
+    data = labelled(Dataset.objects.get(), seed=3)
+    assert sorted(data.labels[data.is_valid]) == ["cold", "warm"]
+    assert labelled(Dataset.objects.get(), seed=3).digest == data.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": ""}, "No image of Colours outside the test split has a label"),
+        ({"label": "warm"}, "All labelled images of Colours are 'warm'"),
+        ({"status": "refused"}, "Colours has no image that can be used"),
+        ({"split": "test"}, "No image of Colours outside the test split has a label"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_turned_down_before_it_starts(
+    colours: list[Image], change: dict[str, str], message: str
+) -> None:
+    Image.objects.update(**change)
+    with pytest.raises(CommandError, match=message):
+        call_command("train_encoder", preset="linear-head", dataset="colours")
+    assert Encoder.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "No Name"}, "'No Name' cannot name an encoder"),
+        ({"name": "colours"}, "There is an encoder named colours already"),
+        ({"dataset": "nowhere"}, "There is no dataset 'nowhere'"),
+        ({"backbone": "nothing"}, "There is no encoder named 'nothing'"),
+        ({"dim": 0}, "--dim must be from 1 to 4000"),
+        ({"shrinkage": 2.0}, "--shrinkage must be above 0"),
+        ({"method": "pca", "dim": 99}, "Nothing can be fitted: from 12 vectors 1 to 11 directions"),
+    ],
+)
+def test_words_that_make_no_sense_are_an_error_of_one_line(
+    colours: list[Image], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("train_encoder", **{"preset": "linear-head", "dataset": "colours", **options})
+
+
+def test_images_that_the_backbone_has_not_embedded_are_asked_for_first(
+    colours: list[Image], add_image: AddImage
+) -> None:
+    Embedding.objects.filter(image=colours[0]).delete()
+    with pytest.raises(CommandError, match="colours has embedded 11 of the 12 images"):
+        call_command("train_encoder", preset="linear-head", dataset="colours")
+    assert Job.objects.get(kind="train").state == Job.State.FAILED
+
+
+def test_a_head_on_a_head_is_refused(colours: list[Image], capsys: pytest.CaptureFixture[str]) -> None:
+    train(capsys, name="warmth")
+    with pytest.raises(CommandError, match="warmth is a linear head itself"):
+        train(capsys, backbone="warmth")
+
+
+def test_a_free_name_is_made_of_what_there_is(encoder: Encoder) -> None:
+    assert running.free_name("", "Net-Ümlaut & Co-head") == "net-mlaut-co-head"
+    with pytest.raises(CannotTrain):
+        running.free_name("-x", "y")
