@@ -25,7 +25,7 @@ _DATA = Path(__file__).parent / "data"
 
 
 class BrokenVectors(RuntimeError):
-    """Raised when the network gives a vector that has no direction: zero, infinite or not a number."""
+    """Raised when the network gives a vector that cannot be compared: infinite, no number, or zero for a cosine."""
 
 
 class Encoder:
@@ -63,11 +63,12 @@ class Encoder:
         return self._stored.weights_sha256
 
     def encode(self, images: NDArray[np.uint8]) -> Vectors:
-        """Return float32 vectors (n, dim) of unit length for uint8 RGB images (n, input_size, input_size, 3).
+        """Return float32 vectors (n, dim) for uint8 RGB images (n, input_size, input_size, 3), n may be 0.
 
-        n may be 0. Raises ValueError for another shape or dtype, BrokenVectors, EncoderDamaged.
+        They have unit length where they are compared by cosine, and their own where by L2.
+        Raises ValueError for another shape or dtype, BrokenVectors, EncoderDamaged.
         """
-        return _unit_length(self._run(images)[0])
+        return self._comparable(self._run(images)[0])
 
     def encode_with_tags(self, images: NDArray[np.uint8], top: int = 5) -> tuple[Vectors, list[Tags]]:
         """Return the vectors, as `encode`, and for each image its `top` likeliest classes with probabilities.
@@ -82,11 +83,22 @@ class Encoder:
             [(self._labels[index], float(row[index])) for index in best]
             for row, best in zip(probabilities, order, strict=True)
         ]
-        return _unit_length(vectors), tags
+        return self._comparable(vectors), tags
 
     def warm_up(self) -> None:
         """Compile the network now, so that the first `encode` is quick. Raises EncoderDamaged."""
         self._compiled()
+
+    def _comparable(self, vectors: Vectors) -> Vectors:
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        needs_direction = self.spec.distance == "cosine"
+        broken = np.flatnonzero(~(np.isfinite(lengths) & ((lengths > 0) | (not needs_direction))))
+        if broken.size:
+            missing = "direction" if needs_direction else "finite vector"
+            raise BrokenVectors(f"the network gave no {missing} for {broken.size} of {len(vectors)} images")
+        if needs_direction:
+            vectors /= lengths  # reduced precision leaves them a little off
+        return vectors
 
     def _run(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         size = self.spec.input_size
@@ -140,13 +152,3 @@ class HeadedEncoder(Encoder):
 
     def warm_up(self) -> None:
         self.backbone.warm_up()
-
-
-def _unit_length(vectors: Vectors) -> Vectors:
-    """Return the vectors scaled to length 1, in place; reduced precision leaves them a little off."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    broken = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-    if broken.size:
-        raise BrokenVectors(f"the network gave no direction for {broken.size} of {len(vectors)} images")
-    vectors /= lengths
-    return vectors

@@ -8,6 +8,14 @@ Labels = NDArray[np.generic]
 Relevance = NDArray[np.bool_]
 
 
+def relevance_among(vectors: Vectors, labels: Labels) -> Relevance:
+    """Rank all others for each of some vectors, itself left out, as `relevance` does: bool (n, n - 1)."""
+    similarities = vectors @ vectors.T
+    np.fill_diagonal(similarities, np.inf)
+    order = np.argsort(-similarities, axis=1, kind="stable")[:, 1:]
+    return labels[order] == labels[:, np.newaxis]
+
+
 def relevance(queries: Vectors, query_labels: Labels, gallery: Vectors, gallery_labels: Labels) -> Relevance:
     """Rank a whole gallery for each query and return which ranks hold an image of the query's label.
 
@@ -32,15 +40,20 @@ def precision_at_k(relevant: Relevance, k: int) -> float:
     return float(relevant[:, :k].mean())
 
 
-def mean_average_precision(relevant: Relevance) -> float:
-    """Return the mean over queries of the average precision at the ranks of all their relevant images.
+def average_precisions(relevant: Relevance) -> NDArray[np.float64]:
+    """Return the average precision of each query at the ranks of all its relevant images; nan where it has none.
 
-    relevant: bool (n_queries, n_gallery), the whole gallery, nearest first. Queries without a relevant image are left
-    out; nan where that leaves none. AP = (sum of precision@rank over relevant ranks) / (relevant images), as in Manning
-    et al., Introduction to Information Retrieval, section 8.4.
+    relevant: bool (n_queries, n_gallery), the whole gallery, nearest first. AP = (sum of precision@rank over relevant
+    ranks) / (relevant images), as in Manning et al., Introduction to Information Retrieval, section 8.4.
     """
-    answered = relevant[relevant.any(axis=1)]
-    if not len(answered):
-        return float("nan")
-    precisions = np.cumsum(answered, axis=1) / np.arange(1, answered.shape[1] + 1)
-    return float(((precisions * answered).sum(axis=1) / answered.sum(axis=1)).mean())
+    precisions = np.cumsum(relevant, axis=1) / np.arange(1, relevant.shape[1] + 1)
+    n_relevant = relevant.sum(axis=1)
+    sums = (precisions * relevant).sum(axis=1)
+    return np.divide(sums, n_relevant, out=np.full(len(relevant), np.nan), where=n_relevant > 0)
+
+
+def mean_average_precision(relevant: Relevance) -> float:
+    """Return the mean of `average_precisions` over the queries that have a relevant image; nan if none has one."""
+    found = average_precisions(relevant)
+    answered = found[~np.isnan(found)]
+    return float(answered.mean()) if len(answered) else float("nan")

@@ -2,7 +2,6 @@
 phoning home.
 """
 
-import os
 import sys
 import threading
 from pathlib import Path
@@ -15,6 +14,7 @@ sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 import openvino  # noqa: E402
 
+from embeddings.cores import available_cores  # noqa: E402
 from embeddings.specs import Precision  # noqa: E402
 
 
@@ -81,11 +81,6 @@ class CpuNetwork:
             options["INFERENCE_PRECISION_HINT"] = self._precision
         compiled = self._core.compile_model(self._network, "CPU", options)
         return [compiled.create_infer_request() for _ in range(n_streams)]
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def native_precision() -> str:

@@ -29,7 +29,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL import TiffImagePlugin as _TiffImagePlugin  # noqa: F401
 from PIL import WebPImagePlugin as _WebPImagePlugin  # noqa: F401
 
-from embeddings.images.refusals import RefusedImage, too_many_pixels, undecodable, unidentified
+from embeddings.images.refusals import RefusedImage, too_large_file, too_many_pixels, undecodable, unidentified
 
 MAX_FILE_BYTES: Final = 20_000_000
 MAX_JPEG_PIXELS: Final = 64_000_000  # decoded at a fraction of its size by `draft`
@@ -152,8 +152,14 @@ def content_of(source: bytes | Path) -> bytes:
     content = _file_content(source) if isinstance(source, Path) else source
     if not content:
         raise RefusedImage("empty", "The file is empty.")
-    _check_file_size(len(content))
+    check_file_size(len(content))
     return content
+
+
+def check_file_size(n_bytes: int) -> None:
+    """Raise RefusedImage for a file that is too large, before it is read where its size is known by then."""
+    if n_bytes > MAX_FILE_BYTES:
+        raise too_large_file(n_bytes, MAX_FILE_BYTES)
 
 
 def _file_content(path: Path) -> bytes:
@@ -161,19 +167,10 @@ def _file_content(path: Path) -> bytes:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):  # a pipe would block for ever
             raise RefusedImage("unreadable", "This is not a file.")
-        _check_file_size(facts.st_size)
+        check_file_size(facts.st_size)
         return path.read_bytes()
     except OSError as error:
         raise RefusedImage("unreadable", f"The file cannot be read: {error.strerror or error}.") from error
-
-
-def _check_file_size(n_bytes: int) -> None:
-    if n_bytes > MAX_FILE_BYTES:
-        raise RefusedImage(
-            "too_large_file",
-            f"The file has {n_bytes / 1e6:.1f} MB; the limit is {MAX_FILE_BYTES / 1e6:.0f} MB. "
-            "Make the picture smaller or save it as JPEG.",
-        )
 
 
 @contextmanager

@@ -95,6 +95,13 @@ def rendition(source: bytes | Path, *, long_edge: int) -> bytes:
     return _jpeg(_fitted(picture, header.size, long_edge), quality=90)
 
 
+def png_of(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a PNG of uint8 RGB pixels (height, width, 3)."""
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
 def warm_up() -> None:
     """Prepare a picture of nothing, because the first one in a process loads libraries for some 200 ms."""
     content = BytesIO()

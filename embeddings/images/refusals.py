@@ -58,6 +58,16 @@ def undecodable(error: BaseException) -> RefusedImage:
     return RefusedImage("damaged", "The picture is damaged and cannot be decoded. Copy it again or save it anew.")
 
 
+def too_large_file(n_bytes: int, max_bytes: int) -> RefusedImage:
+    limit = f"{max_bytes / 1e6:.0f} MB"
+    # What is read as a stream is given up soon after the limit: its size is not known then, nor told.
+    size = f"more than {limit}" if n_bytes < max_bytes + 200_000 else f"{n_bytes / 1e6:.1f} MB"
+    return RefusedImage(
+        "too_large_file",
+        f"The file has {size}; the limit is {limit}. Make the picture smaller or save it as JPEG.",
+    )
+
+
 def too_many_pixels(what: str, max_pixels: int) -> RefusedImage:
     return RefusedImage(
         "too_many_pixels",

@@ -33,6 +33,12 @@ def test_the_nearest_by_cosine_comes_first_and_equal_ones_keep_their_order() -> 
     assert found.tolist() == [[True, False, True, False]]
 
 
+def test_a_vector_is_never_found_by_itself() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    found = metrics.relevance_among(vectors, np.array(["a", "b", "a"]))
+    assert found.tolist() == [[False, True], [False, False], [True, False]]
+
+
 def test_labels_and_vectors_must_be_equally_many() -> None:
     with pytest.raises(ValueError, match="received 2 and 1, 2 and 2"):
         metrics.relevance(np.eye(2, dtype=np.float32), np.array(["a"]), np.eye(2, dtype=np.float32), np.array([1, 2]))

@@ -1,0 +1,1 @@
+"""The parts that training is made of: batches, augmentation and losses, on arrays only; rows and files are not here."""

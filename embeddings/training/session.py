@@ -1,0 +1,73 @@
+"""One training from its folder to an encoder: pictures read, epochs run, the best network exported and compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from embeddings import convert
+from embeddings.specs import EncoderSpec
+from embeddings.stored import sha256_of
+from embeddings.training import device, pictures
+from embeddings.training.config import TrainingConfig
+from embeddings.training.loop import Report, Run
+from embeddings.training.plot import write_plot
+
+N_COMPARED = 16
+
+
+def train(folder: Path, report: Report, is_stopped: Callable[[], bool]) -> None:
+    """Run, or go on with, the training of a folder; FOLDER/encoder is there, whole, when it returns.
+
+    Raises loop.Stopped, ValueError for a picture or a config that cannot be used, convert.NotTheSame.
+    """
+    config = TrainingConfig.read(folder)
+    report({"event": "device", "name": device.prepare(), "backend": keras.backend.backend()})
+    samples = pictures.read_samples(folder)
+
+    def read(part: pictures.Part) -> pictures.Pictures:
+        def tell(done: int, total: int) -> None:
+            report({"event": "reading", "part": part, "done": done, "of": total})
+
+        return pictures.load(samples, part, folder, config.input_size, tell)
+
+    learnt, checked = read("train"), read("valid")
+    run = Run(config, folder, learnt, checked, report=report, is_stopped=is_stopped)
+    encoder = run.run()
+    write_plot(run.state.history, folder / "history.svg", title=config.name)
+    report({"event": "exporting"})
+    _export(config, encoder, checked, folder)
+    for path in folder.glob("pixels-*.npy"):
+        path.unlink()
+    report({"event": "done", "weights_digest": digest_of(encoder), "history": run.state.history})
+
+
+def _export(config: TrainingConfig, encoder: keras.Model, checked: pictures.Pictures, folder: Path) -> None:
+    spec = EncoderSpec(
+        name=config.name,
+        family=config.preset,
+        dim=config.dim,
+        input_size=config.input_size,
+        distance=config.distance,
+        description="",
+        licence="",
+        source=None,
+    )
+    draft = folder / "encoder.draft"
+    draft.mkdir(exist_ok=True)
+    some = np.array(checked.pixels[:N_COMPARED])
+    weights = sha256_of(folder / "best.weights.h5")
+    convert.export(encoder, spec, some, draft, weights_sha256=weights)
+    draft.rename(folder / "encoder")
+
+
+def digest_of(network: keras.Model) -> str:
+    """Return the SHA-256 of all weights of a network, in the order of its layers: equal for equal trainings."""
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
