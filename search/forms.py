@@ -15,6 +15,7 @@ from search import encoders
 from search.models import Dataset, Encoder, Image
 from search.neighbours import MAX_HITS
 from search.scope import UnknownDataset, scope_for
+from search.training.requests import LOSSES, SUMMARIES, Wanted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -120,6 +121,53 @@ class UploadForm(SearchForm):
             limit, size = MAX_FILE_BYTES / 1e6, (picture.size or 0) / 1e6
             raise ValidationError(f"The file has {size:.1f} MB; the limit is {limit:.0f} MB.", code="too_large_file")
         return picture
+
+
+class TrainingForm(forms.Form):
+    """What shall be trained, on what. Empty fields leave it to the recipe."""
+
+    dataset = forms.CharField(widget=forms.Select)
+    preset = forms.ChoiceField(choices=[(name, name) for name in SUMMARIES])
+    backbone = forms.CharField(required=False, widget=forms.Select)
+    name = forms.CharField(required=False, max_length=60)
+    epochs = forms.IntegerField(required=False, min_value=1, max_value=10_000)
+    dim = forms.IntegerField(required=False, min_value=1, max_value=4000)
+    loss = forms.ChoiceField(required=False, choices=[("", "The recipe's"), *((loss, loss) for loss in LOSSES)])
+
+    def __init__(self, data: Mapping[str, Any] | None, *, user: AbstractBaseUser | AnonymousUser) -> None:
+        super().__init__(data)
+        self.user = user
+        self.datasets = list(Dataset.objects.visible_to(user))
+        names = [(one.name, one.name) for one in Encoder.objects.all() if not one.spec.get("backbone")]
+        for field, choices in {
+            "dataset": [(one.slug, one.name) for one in self.datasets],
+            "backbone": [("", "The recipe's"), *names],
+        }.items():
+            widget = self.fields[field].widget
+            assert isinstance(widget, forms.Select)
+            widget.choices = choices
+
+    @property
+    def has_details(self) -> bool:
+        return any(self[name].value() for name in ("backbone", "name", "epochs", "dim", "loss"))
+
+    def clean_dataset(self) -> Dataset:
+        dataset = next((one for one in self.datasets if one.slug == self.cleaned_data["dataset"]), None)
+        if dataset is None:
+            raise ValidationError("Choose one of the datasets.", code="unknown_dataset")
+        return dataset
+
+    def wanted(self) -> Wanted:
+        """Return what was asked for, for `training.running.begin`."""
+        fields = self.cleaned_data
+        return Wanted(
+            preset=fields["preset"],
+            dataset=fields["dataset"],
+            backbone=fields["backbone"],
+            name=fields["name"],
+            changes={name: fields[name] or None for name in ("epochs", "dim", "loss")},
+            owner=self.user,
+        )
 
 
 class GalleryForm(forms.Form):

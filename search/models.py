@@ -78,7 +78,8 @@ class Job(models.Model):
         TRAIN = "train"
 
     class State(models.TextChoices):
-        RUNNING = "running", "reading"
+        WAITING = "waiting", "waiting for a worker"
+        RUNNING = "running"
         EMBEDDING = "embedding", "waiting for embeddings"
         DONE = "done"
         FAILED = "failed"
@@ -90,6 +91,10 @@ class Job(models.Model):
     n_failed = models.PositiveIntegerField("failed", default=0)
     n_total = models.PositiveIntegerField("total", default=0)
     message = models.TextField(blank=True)
+    # What there is to draw while it runs: of a training the device and the figures of each epoch.
+    progress = models.JSONField(default=dict, blank=True)
+    # Somebody wants it to end: whoever works on it looks here.
+    is_cancelled = models.BooleanField(default=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     started_at = models.DateTimeField(default=timezone.now)
     # Moved on while somebody works on it; a job that is not done and whose heart stands still was killed.

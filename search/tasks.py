@@ -6,6 +6,7 @@ from django.db import close_old_connections
 
 from search import embedding, encoders
 from search.models import Encoder
+from search.training import running
 from search.work import reconciling
 
 
@@ -35,6 +36,12 @@ def after_load(encoder_id: int) -> None:
     encoder = Encoder.objects.filter(pk=encoder_id).first()
     if encoder is not None:
         reconciling.after_load(encoder)
+
+
+@shared_task
+def train(job_id: int) -> None:
+    """Carry out a training that somebody has asked for."""
+    running.carry_out_for_worker(job_id)
 
 
 @shared_task

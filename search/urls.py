@@ -1,20 +1,38 @@
 """The addresses of the pages."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
 from search import health
-from search.views import datasets, encoders, images, jobs, searching
+from search.views import datasets, encoders, images, jobs, searching, training
+
+
+class Version:
+    """The first digits of an image's SHA-256: its address changes with its content."""
+
+    regex = "[0-9a-f]{12}"
+
+    def to_python(self, text: str) -> str:
+        return text
+
+    def to_url(self, text: str) -> str:
+        return text
+
+
+register_converter(Version, "version")
 
 urlpatterns = [
     path("", searching.search, name="search"),
     path("query/<str:key>.jpg", searching.query_picture, name="query-picture"),
     path("images/<int:pk>/", images.image, name="image"),
-    path("images/<int:pk>/picture-<str:version>.jpg", images.picture, name="picture"),
-    path("images/<int:pk>/thumbnail-<str:version>.jpg", images.thumbnail, name="thumbnail"),
+    path("images/<int:pk>/picture-<version:version>.jpg", images.picture, name="picture"),
+    path("images/<int:pk>/thumbnail-<version:version>.jpg", images.thumbnail, name="thumbnail"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<slug:slug>/", datasets.dataset, name="dataset"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<int:pk>/", jobs.job, name="job"),
+    path("jobs/<int:pk>/stop/", training.stop, name="stop-training"),
+    path("jobs/<int:pk>/go-on/", training.go_on, name="go-on-training"),
+    path("train/", training.train, name="train"),
     path("encoders/", encoders.encoder_list, name="encoders"),
     path("encoders/<slug:name>/default/", encoders.make_default, name="make-default"),
     path("healthz", health.alive, name="healthz"),

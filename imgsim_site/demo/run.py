@@ -17,13 +17,14 @@ from django.db import connections
 from rich.console import Console
 from rich.panel import Panel
 
+from embeddings.cores import available_cores
 from imgsim_site import embedded
 from imgsim_site.demo import address
 from imgsim_site.demo.claim import Record, claim, end_children
 from imgsim_site.demo.errors import DemoError
 from imgsim_site.demo.processes import Processes
 from imgsim_site.demo.steps import console, done, end_command, run_command, start_command, step
-from imgsim_site.embedded import machine
+from search.work.queue import TRAINING
 
 # What is said, and the command that does it. Each can be repeated, and is quick when there is nothing left to do.
 PREPARATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -34,6 +35,7 @@ PREPARATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 WEB_THREADS = 8
 READY_SECONDS = 180
+QUICK_START = ["--without-gossip", "--without-mingle"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,9 @@ class Demo:
         processes.add("web", self._web_command(), self._environment(DB_POOL=str(WEB_THREADS)))
         # A cold shutdown puts running tasks back into the queue; a warm one would wait for them.
         processes.add("worker", _worker_command(), self._environment(REMAP_SIGTERM="SIGQUIT"))
+        # Of its own: a beat inside the worker that was killed would be missed by nobody, and nothing be swept.
+        processes.add("beat", _beat_command(), self._environment())
+        processes.add("trainer", _trainer_command(), self._environment(REMAP_SIGTERM="SIGQUIT"))
         announcer = threading.Thread(target=self._announce, args=(processes, record_path), daemon=True)
         announcer.start()
         try:
@@ -154,12 +159,24 @@ class Demo:
 
 
 def _worker_command() -> list[str]:
-    schedule = settings.VAR / "run" / "celerybeat-schedule"
-    options = ["-B", "-s", str(schedule), "-l", "WARNING", "--concurrency", str(machine.cores())]
-    quick_start = ["--without-gossip", "--without-mingle"]
+    return [*_celery(), "worker", "-l", "WARNING", "--concurrency", str(available_cores()), *QUICK_START]
+
+
+def _beat_command() -> list[str]:
+    # Without a pid file: one that is left behind would keep the next beat from starting.
+    return [*_celery(), "beat", "-s", str(settings.VAR / "run" / "celerybeat-schedule"), "-l", "WARNING", "--pidfile="]
+
+
+def _trainer_command() -> list[str]:
+    """Return the command of the worker that trains: one training at a time, and nothing waits behind it."""
+    options = ["-Q", TRAINING, "-n", "trainer@%h", "-l", "WARNING", "--concurrency", "1"]
+    return [*_celery(), "worker", *options, *QUICK_START]
+
+
+def _celery() -> list[str]:
     # The demo's tasks come from the demo, so root may run them.
     python = [sys.executable, "-W", "ignore:You're running the worker with superuser privileges"]
-    return [*python, "-m", "celery", "-q", "-A", "imgsim_site", "worker", *options, *quick_start]
+    return [*python, "-m", "celery", "-q", "-A", "imgsim_site"]
 
 
 def _first_admin_password() -> str | None:

@@ -17,6 +17,7 @@ from search.training.labelled import CannotTrain, Labelled, all_ready, labelled
 
 Method = Literal["discriminant", "pca", "centring"]
 FAMILY = "linear_head"
+PRESET = "linear-head"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,36 @@ class HeadRequest:
     seed: int = 0
 
 
+def as_parameters(request: HeadRequest) -> dict[str, Any]:
+    """Return a request as the parameters of a job, for people and for whoever carries it out."""
+    return {
+        "preset": PRESET,
+        "dataset": request.dataset.name,
+        "backbone": request.backbone.name,
+        "name": request.name,
+        "method": request.method,
+        "shrinkage": request.shrinkage,
+        "dim": request.dim,
+        "seed": request.seed,
+    }
+
+
+def from_parameters(parameters: dict[str, Any]) -> HeadRequest:
+    """Return the request of a job. Raises CannotTrain where its dataset is gone, encoders.NoEncoder."""
+    dataset = Dataset.objects.filter(name=parameters["dataset"]).first()
+    if dataset is None:
+        raise CannotTrain(f"The dataset {parameters['dataset']} is gone.")
+    return HeadRequest(
+        dataset=dataset,
+        backbone=encoders.by_name(parameters["backbone"]),
+        name=parameters["name"],
+        method=parameters["method"],
+        shrinkage=parameters["shrinkage"],
+        dim=parameters["dim"],
+        seed=parameters["seed"],
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
     """The row of the new encoder, and how it was fitted: figures for people and for the encoder's spec."""
@@ -45,6 +76,7 @@ def fit(request: HeadRequest, job: Job) -> Fitted:
 
     Raises CannotTrain, encoders.NoEncoder, and embeddings.heads.CannotFit.
     """
+    _check_numbers(request)
     backbone = encoders.network(request.backbone)
     if request.backbone.spec.get("backbone"):
         raise CannotTrain(f"{request.backbone.name} is a linear head itself. Choose the encoder that it sits on.")
@@ -83,6 +115,13 @@ def fit(request: HeadRequest, job: Job) -> Fitted:
         job=job,
     )
     return Fitted(encoder=row, facts=facts)
+
+
+def _check_numbers(request: HeadRequest) -> None:
+    if request.dim is not None and not 1 <= request.dim <= 4000:
+        raise CannotTrain(f"The numbers of a vector are from 1 to 4,000; got {request.dim}.")
+    if request.shrinkage is not None and not 0 < request.shrinkage <= 1:
+        raise CannotTrain(f"A shrinkage is above 0 and at most 1; got {request.shrinkage}.")
 
 
 def _stored(request: HeadRequest, data: Labelled) -> NDArray[np.float32]:

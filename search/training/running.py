@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from embeddings.heads import CannotFit
+from search import encoders
 from search.models import Encoder, Job
 from search.progress import Bars
-from search.training import linear_head
+from search.training import linear_head, requests, runs
 from search.training.labelled import CannotTrain
 from search.training.linear_head import HeadRequest
-from search.work import filling, jobs
+from search.training.requests import Wanted
+from search.work import filling, jobs, queue, reconciling
+
+logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
@@ -62,14 +68,33 @@ def _is_taken(name: str) -> bool:
     return Encoder.objects.filter(name=name).exists() or (settings.ENCODERS_ROOT / name).exists()
 
 
-def fit_head(request: HeadRequest, bars: Bars) -> Report:
+def begin(wanted: Wanted) -> Job:
+    """Check what is wanted and make its job; nothing is trained yet.
+
+    Raises CannotTrain, encoders.NoEncoder, embeddings.specs.UnknownEncoder.
+    """
+    if wanted.preset != linear_head.PRESET:
+        name = free_name(wanted.name, f"{wanted.preset}-{wanted.dataset.slug}")
+        return requests.begin_network(replace(wanted, name=name))
+    backbone = encoders.by_name(wanted.backbone)
+    known = {name: wanted.changes.get(name) for name in ("method", "shrinkage", "dim", "seed")}
+    request = HeadRequest(
+        dataset=wanted.dataset,
+        backbone=backbone,
+        name=free_name(wanted.name, f"{backbone.name}-{wanted.dataset.slug}-head"),
+        **{name: value for name, value in known.items() if value is not None},
+    )
+    return jobs.begin(Job.Kind.TRAIN, linear_head.as_parameters(request), wanted.owner)
+
+
+def _fit_head(job: Job, bars: Bars) -> Report:
     """Fit a linear head, and give the images of its dataset their vectors from those of the backbone.
 
     Raises CannotTrain, encoders.NoEncoder.
     """
     started = time.monotonic()
-    job = jobs.begin(Job.Kind.TRAIN, _parameters(request))
     with _failing_with(job):
+        request = linear_head.from_parameters(job.parameters)
         fitted = linear_head.fit(request, job)
         filled = filling.fill(fitted.encoder, request.dataset.pk, here=True, waits=True, bars=bars)
         n_embedded = filled.n_missing - filled.n_left
@@ -85,16 +110,68 @@ def fit_head(request: HeadRequest, bars: Bars) -> Report:
     )
 
 
-def _parameters(request: HeadRequest) -> dict[str, Any]:
-    return {
-        "preset": "linear-head",
-        "dataset": request.dataset.name,
-        "backbone": request.backbone.name,
-        "name": request.name,
-        "method": request.method,
-        "dim": request.dim,
-        "seed": request.seed,
-    }
+def carry_out(job: Job, *, embeds: bool, bars: Bars) -> Report:
+    """Train what a job asks for, and embed its dataset with what comes of it.
+
+    Raises CannotTrain, runs.RunStopped, encoders.NoEncoder.
+    """
+    if job.parameters["preset"] == linear_head.PRESET:
+        return _fit_head(job, bars)
+    started = time.monotonic()
+    encoder = runs.carry_out(job, bars)
+    dataset, n_embedded = runs.dataset_of(job), 0
+    if embeds and dataset is not None:
+        filled = filling.fill(encoder, dataset.pk, here=True, waits=True, bars=bars)
+        n_embedded = filled.n_missing - filled.n_left
+    job.refresh_from_db()
+    return Report(
+        encoder=encoder,
+        job=job,
+        seconds=time.monotonic() - started,
+        n_embedded=n_embedded,
+        facts={**encoder.spec["training"], **_outcome(job)},
+    )
+
+
+def _outcome(job: Job) -> dict[str, Any]:
+    return {name: job.progress[name] for name in ("name", "backend", "weights_digest") if name in job.progress}
+
+
+def resume(job_id: int, *, embeds: bool, bars: Bars) -> Report:
+    """Go on with a training that was stopped or killed. Raises as `carry_out` does."""
+    job = Job.objects.filter(pk=job_id, kind=Job.Kind.TRAIN).first()
+    if job is None or job.parameters["preset"] == linear_head.PRESET:
+        raise CannotTrain(f"Job {job_id} is no training that can be gone on with.")
+    if job.state == Job.State.RUNNING and job.heartbeat_at < timezone.now() - jobs.STALE_AFTER / 5:
+        jobs.fail(job, "It was killed.")
+    if not jobs.begin_again(job):
+        raise CannotTrain(f"Job {job_id} is {job.get_state_display()}: only one that was stopped or killed goes on.")
+    job.refresh_from_db()
+    return carry_out(job, embeds=embeds, bars=bars)
+
+
+def carry_out_for_worker(job_id: int) -> None:
+    """Train what a job asks for, and leave the embedding to the workers. Why one cannot go on stands in its job."""
+    job = jobs.take(job_id)
+    if job is None:
+        return
+    try:
+        if job.parameters["preset"] == linear_head.PRESET:
+            _fit_head(job, Bars(quiet=True))
+            return
+        encoder = runs.carry_out(job, Bars(quiet=True))
+    except (CannotTrain, runs.RunStopped, encoders.NoEncoder) as error:
+        logger.warning("Training %d ended: %s", job_id, error)
+        return
+    dataset = runs.dataset_of(job)
+    if dataset is not None:
+        reconciling.send(encoder, reconciling.missing_ids(encoder, dataset.pk))
+
+
+def send(job: Job) -> None:
+    """Leave a training to the worker that trains; a message that is lost is sent again by the sweeper."""
+    jobs.leave(job)
+    queue.send_train(job.pk)
 
 
 @contextlib.contextmanager

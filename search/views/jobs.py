@@ -11,11 +11,11 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from search.models import Job
+from search.training.curves import curves
 from search.work.jobs import standing
 
 PER_PAGE = 50
@@ -31,7 +31,7 @@ def staff_only(
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+            return redirect_to_login(request.get_full_path())
         if not request.user.is_staff:
             raise PermissionDenied("This page is for staff.")
         return view(request, *args, **kwargs)
@@ -64,10 +64,11 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "n_refusals": shown.refusals.count(),
         "refused_images": shown.images.filter(status="refused").select_related("dataset")[:MAX_REFUSALS],
         "is_live": is_running(shown),
+        "curves": curves(shown.progress.get("history", [])),
     }
     return render(request, "search/job.html", context)
 
 
 def is_running(job: Job) -> bool:
     """Return whether a job may still change."""
-    return job.state in (Job.State.RUNNING, Job.State.EMBEDDING)
+    return job.state in (Job.State.WAITING, Job.State.RUNNING, Job.State.EMBEDDING)

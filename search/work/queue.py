@@ -13,6 +13,9 @@ from kombu.exceptions import OperationalError
 logger = logging.getLogger(__name__)
 
 
+TRAINING = "imgsim-training"
+
+
 class Turn(IntEnum):
     """Who goes first: Redis keeps a list for each priority, and workers take from the lowest number that has any."""
 
@@ -30,9 +33,13 @@ def send_after_load(encoder_id: int) -> None:
     _send("search.tasks.after_load", [encoder_id], Turn.SOON)
 
 
-def n_waiting(turn: Turn) -> int | None:
-    """Return how many messages of a turn wait, or None where the broker is out of reach."""
-    name = settings.CELERY_TASK_DEFAULT_QUEUE
+def send_train(job_id: int) -> None:
+    """Ask the worker that trains to carry out a job; its queue is its own, so that nothing waits behind it."""
+    _send("search.tasks.train", [job_id], Turn.SOON, name_of_queue=TRAINING)
+
+
+def n_waiting(turn: Turn, name: str = settings.CELERY_TASK_DEFAULT_QUEUE) -> int | None:
+    """Return how many messages of a turn wait in a queue, or None where the broker is out of reach."""
     if turn:
         name += f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['sep']}{turn:d}"
     try:
@@ -44,15 +51,16 @@ def n_waiting(turn: Turn) -> int | None:
 
 
 def n_workers(timeout_s: float = 1.0) -> int:
-    """Return how many workers answer within a time; 0 where the broker is out of reach."""
+    """Return how many workers that embed answer within a time; 0 where the broker is out of reach."""
     try:
-        return len(current_app.control.ping(timeout=timeout_s))
+        answers = current_app.control.ping(timeout=timeout_s)
+        return sum(not name.startswith("trainer@") for answer in answers for name in answer)
     except Exception:  # noqa: BLE001 -- as above
         return 0
 
 
-def _send(name: str, arguments: list[object], turn: Turn) -> None:
+def _send(name: str, arguments: list[object], turn: Turn, name_of_queue: str | None = None) -> None:
     try:
-        current_app.send_task(name, arguments, priority=turn.value)
+        current_app.send_task(name, arguments, priority=turn.value, queue=name_of_queue)
     except (OperationalError, OSError):
         logger.warning("The broker is out of reach: %s waits for the sweeper.", name)

@@ -155,8 +155,8 @@ def test_what_cannot_be_learnt_from_is_turned_down_before_it_starts(
         ({"name": "colours"}, "There is an encoder named colours already"),
         ({"dataset": "nowhere"}, "There is no dataset 'nowhere'"),
         ({"backbone": "nothing"}, "There is no encoder named 'nothing'"),
-        ({"dim": 0}, "--dim must be from 1 to 4000"),
-        ({"shrinkage": 2.0}, "--shrinkage must be above 0"),
+        ({"dim": 0}, "The numbers of a vector are from 1 to 4,000; got 0"),
+        ({"shrinkage": 2.0}, "A shrinkage is above 0"),
         ({"method": "pca", "dim": 99}, "Nothing can be fitted: from 12 vectors 1 to 11 directions"),
     ],
 )

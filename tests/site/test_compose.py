@@ -14,7 +14,7 @@ from compose_spec import PyCompose
 PROJECT = Path(__file__).parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"
 SECRETS = {"SECRET_KEY": "secret", "POSTGRES_PASSWORD": "secret"}
-SERVICES = {"db", "redis", "prepare", "web", "worker", "beat", "worker-gpu"}
+SERVICES = {"db", "redis", "prepare", "web", "worker", "trainer", "beat", "worker-gpu"}
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?[^}]*)?\}")
 
 
@@ -56,7 +56,7 @@ def test_every_lasting_service_has_a_health_check_and_comes_back(services: dict[
 
 
 def test_the_site_starts_after_the_tables_are_made(services: dict[str, dict[str, Any]]) -> None:
-    for name in ("web", "worker", "beat", "worker-gpu"):
+    for name in ("web", "worker", "trainer", "beat", "worker-gpu"):
         assert services[name]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
     assert services["prepare"]["depends_on"]["db"]["condition"] == "service_healthy"
 

@@ -4,92 +4,148 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from argparse import RawDescriptionHelpFormatter
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from embeddings.specs import UnknownEncoder
 from search import encoders
-from search.models import Dataset
+from search.models import Dataset, Job
 from search.progress import Bars
 from search.scope import UnknownDataset, scope_of_command
-from search.training import running
+from search.training import preview, requests, running
 from search.training.labelled import CannotTrain
-from search.training.linear_head import HeadRequest
+from search.training.requests import Wanted
+from search.training.runs import RunStopped
 
-PRESETS = {
-    "linear-head": "a matrix on the vectors that are stored already, fitted in seconds; no picture is read",
+# Options that take the place of a field of the preset, by their type.
+NUMBERS: dict[str, tuple[type, str]] = {
+    "epochs": (int, "times through the images, or through --batches-per-epoch"),
+    "batch-size": (int, "images in a batch, for cross-entropy, proxy-anchor and the autoencoder"),
+    "classes-per-batch": (int, "for losses that compare the images of a batch"),
+    "images-per-class": (int, "in such a batch"),
+    "batches-per-epoch": (int, "0: each image once an epoch"),
+    "learning-rate": (float, "of Adam"),
+    "fine-tuning-rate": (float, "of Adam, once the backbone learns too"),
+    "frozen-epochs": (int, "first epochs, in which the backbone stays as it is"),
+    "n-trainable-layers": (int, "last layers of the backbone that learn afterwards; 0: all"),
+    "temperature": (float, "of pairs and supervised-contrastive"),
+    "patience": (int, "epochs without a better validation after which it ends; 0: never early"),
+    "input-size": (int, "edge of the square that an image is squashed to"),
 }
 
 
 class Command(BaseCommand):
-    help = "Train an encoder on the labelled images of a dataset. It answers no search until it is chosen."
+    help = "Train an encoder on the images of a dataset. It answers no search until it is chosen."
     epilog = """presets:
 {presets}
 
 examples:
   manage.py train_encoder --preset linear-head --dataset grocery
-  manage.py train_encoder --preset linear-head --dataset holidays --method centring
-  manage.py search_image photo.jpg --dataset grocery --encoder mobilenet_v2-grocery-head
+  manage.py train_encoder --preset metric-pairs --dataset cifar10 --dim 64 --depth residual --jitter
+  manage.py train_encoder --preset fine-tune --dataset grocery --loss proxy-anchor --epochs 10
   manage.py use_encoder mobilenet_v2-grocery-head
 
 Learnt from are the labelled images outside the test split; checked on are those of the val split, or 15 % of each
-class where there is none. Which shrinkage ranks them best is found by mAP."""
+class where there is none. The epoch with the best validation is kept. A run that was stopped or killed goes on with
+--resume and its number."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        presets = "\n".join(f"  {name:<14} {words}" for name, words in PRESETS.items())
+        presets = "\n".join(f"  {name:<21} {words}" for name, words in requests.SUMMARIES.items())
         kwargs.update(epilog=self.epilog.format(presets=presets), formatter_class=RawDescriptionHelpFormatter)
         return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--preset", required=True, choices=list(PRESETS), help="the recipe")
-        parser.add_argument("--dataset", required=True, metavar="NAME", help="what to learn from")
-        parser.add_argument("--name", default="", help="of the new encoder (default: from backbone and dataset)")
-        parser.add_argument("--backbone", default="", metavar="NAME", help="default: the site's default encoder")
+        parser.add_argument("--preset", choices=list(requests.SUMMARIES), help="the recipe")
+        parser.add_argument("--dataset", metavar="NAME", help="what to learn from")
+        parser.add_argument("--resume", type=int, metavar="JOB", help="go on with a run that was stopped or killed")
+        parser.add_argument("--name", default="", help="of the new encoder (default: from preset and dataset)")
         parser.add_argument(
-            "--dim", type=int, metavar="N", help="numbers of a vector (default: all that tell classes apart)"
+            "--backbone", default="", metavar="NAME", help="an installed encoder (default: the preset's)"
         )
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="which images are set aside (default: 0)")
+        parser.add_argument("--dim", type=int, metavar="N", help="numbers of a vector")
+        parser.add_argument(
+            "--seed", type=int, default=0, metavar="N", help="of all that is drawn by chance (default: 0)"
+        )
+        parser.add_argument("--no-wait", action="store_true", help="leave it to the worker that trains")
+        parser.add_argument("--no-embed", action="store_true", help="do not embed the dataset with it afterwards")
+        parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
+        parser.add_argument("--preview", type=Path, metavar="FILE.png", help="write augmented samples, train nothing")
         head = parser.add_argument_group("linear-head")
         head.add_argument(
             "--method",
-            default="discriminant",
             choices=["discriminant", "pca", "centring"],
             help="discriminant learns from labels; pca and centring need none (default: discriminant)",
         )
         head.add_argument("--shrinkage", type=float, metavar="S", help="0 to 1 (default: the best of eight)")
-        parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
+        network = parser.add_argument_group("networks (default of each: the preset's)")
+        network.add_argument("--loss", choices=requests.LOSSES)
+        network.add_argument("--pooling", choices=["average", "flatten"], help="how places become one vector")
+        network.add_argument("--depth", choices=["published", "residual"], help="of the network of metric-pairs")
+        network.add_argument("--distance", choices=["cosine", "l2"])
+        network.add_argument("--augmentation", metavar="NAMES", help="with commas; none switches all off")
+        network.add_argument("--jitter", action="store_true", default=None, help="shift and mirror small images")
+        network.add_argument("--from-scratch", action="store_true", default=None, help="begin with random weights")
+        for name, (kind, words) in NUMBERS.items():
+            network.add_argument(f"--{name}", type=kind, metavar="N", help=words)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        started = time.monotonic()
         try:
-            request = self._request(options)
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
-                report = running.fit_head(request, bars)
-        except (CannotTrain, encoders.NoEncoder, UnknownDataset) as error:
+                report = self._run(options, bars)
+        except (CannotTrain, RunStopped, encoders.NoEncoder, UnknownDataset, UnknownEncoder) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("Stopped. No encoder was made.", returncode=130) from None
-        if options["json"]:
-            self.stdout.write(json.dumps(report.as_json()))
+            raise CommandError("Stopped. The job's page says how to go on.", returncode=130) from None
+        if isinstance(report, Path):
+            self.stdout.write(json.dumps({"preview": str(report)}) if options["json"] else f"Look at {report}.")
+        elif isinstance(report, Job):
+            self._tell_job(report, options["json"])
+        elif options["json"]:
+            self.stdout.write(json.dumps({**report.as_json(), "seconds": round(time.monotonic() - started, 2)}))
         else:
             self._tell(report)
 
-    def _request(self, options: dict[str, Any]) -> HeadRequest:
-        if options["dim"] is not None and not 1 <= options["dim"] <= 4000:
-            raise CannotTrain(f"--dim must be from 1 to 4000; got {options['dim']}.")
-        if options["shrinkage"] is not None and not 0 < options["shrinkage"] <= 1:
-            raise CannotTrain(f"--shrinkage must be above 0 and at most 1; got {options['shrinkage']}.")
+    def _run(self, options: dict[str, Any], bars: Bars) -> running.Report | Job | Path:
+        if options["resume"]:
+            return running.resume(options["resume"], embeds=not options["no_embed"], bars=bars)
+        if not options["preset"] or not options["dataset"]:
+            raise CannotTrain("Name a --preset and a --dataset, or a run to --resume.")
         dataset = Dataset.objects.get(pk=scope_of_command(options["dataset"]).dataset_ids[0])
-        backbone = encoders.by_name(options["backbone"])
-        return HeadRequest(
+        wanted = self._wanted(options, dataset)
+        if options["preview"]:
+            names = requests.augmentations(wanted)
+            preview.write_preview(dataset, names, options["seed"], options["preview"])
+            return options["preview"]
+        job = running.begin(wanted)
+        if options["no_wait"]:
+            running.send(job)
+            return job
+        return running.carry_out(job, embeds=not options["no_embed"], bars=bars)
+
+    def _wanted(self, options: dict[str, Any], dataset: Dataset) -> Wanted:
+        names = ["dim", "seed", "method", "shrinkage", "loss", "pooling", "depth", "distance", "jitter", "from_scratch"]
+        changes = {name: options[name] for name in [*names, *(name.replace("-", "_") for name in NUMBERS)]}
+        if options["augmentation"] is not None:
+            words = [word.strip() for word in options["augmentation"].split(",")]
+            changes["augmentation"] = tuple(word for word in words if word and word != "none")
+        return Wanted(
+            preset=options["preset"],
             dataset=dataset,
-            backbone=backbone,
-            name=running.free_name(options["name"], f"{backbone.name}-{dataset.slug}-head"),
-            method=options["method"],
-            shrinkage=options["shrinkage"],
-            dim=options["dim"],
-            seed=options["seed"],
+            name=options["name"],
+            backbone=options["backbone"],
+            changes=changes,
         )
+
+    def _tell_job(self, job: Job, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps({"job": job.pk, "name": job.parameters["name"]}))
+        else:
+            self.stdout.write(f"Training {job.parameters['name']} as job {job.pk}. Watch it: {job.get_absolute_url()}")
 
     def _tell(self, report: running.Report) -> None:
         write, name = self.stdout.write, report.encoder.name

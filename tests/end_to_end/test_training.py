@@ -1,0 +1,60 @@
+"""An encoder trained as a user trains one: by the command, killed and gone on with, by a worker, and searched with."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.running import ROOT, Site, wait_for
+
+QUICK = ["--preset", "metric-pairs", "--dataset", "drawn", "--batches-per-epoch", "30"]
+
+
+def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, pictures: Path) -> None:
+    site.manage_json("import_images", str(pictures / "drawings"), "--dataset", "drawn", "--sync")
+    command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "tiny", "--epochs", "40"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=site.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as training:
+        wait_for(lambda: list((site.var / "runs").glob("*/state.json")), "the first epoch")
+        training.send_signal(signal.SIGKILL)
+    (run,) = (site.var / "runs").glob("*/state.json")
+    site.manage("shell", "-c", "from search.models import Job; Job.objects.update(heartbeat_at='2020-01-01T00:00Z')")
+    report = site.manage_json("train_encoder", "--resume", run.parent.name)
+    assert (report["encoder"], report["dim"], report["embedded"]) == ("tiny", 8, 432)
+    assert [entry["epoch"] for entry in report["history"]] == list(range(1, 41))
+    picture = next((pictures / "drawings" / "balloons").iterdir())
+    hits = site.manage_json("search_image", str(picture), "--encoder", "tiny", "-k", "5")["hits"]
+    assert sum(hit["label"] == "balloons" for hit in hits) >= 4
+
+
+def test_a_worker_trains_what_it_is_sent_and_its_job_tells_how_far_it_is(site: Site) -> None:
+    job = site.manage_json("train_encoder", *QUICK, "--name", "by-worker", "--epochs", "2", "--no-wait")["job"]
+    code = f"from search.models import Job; job = Job.objects.get(pk={job})\n"
+    code += "print(job.state, len(job.progress.get('history', [])))"
+    options = ["-Q", "imgsim-training", "-n", "trainer@%h", "-l", "WARNING", "--concurrency", "1"]
+    with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options):
+        wait_for(lambda: site.manage("shell", "-v0", "-c", code).split()[:1] == ["done"], "the training")
+    assert site.manage("shell", "-v0", "-c", code).split() == ["done", "2"]
+
+
+def test_ctrl_c_leaves_no_process_behind_and_a_job_to_go_on_with(site: Site) -> None:
+    command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "stopped", "--epochs", "400"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=site.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as training:
+        before = len(list((site.var / "runs").glob("*/state.json")))
+        wait_for(lambda: len(list((site.var / "runs").glob("*/state.json"))) > before, "the first epoch")
+        os.killpg(training.pid, signal.SIGINT)
+        _, said = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert "Traceback" not in said
+    code = "from search.models import Job; print(Job.objects.filter(kind='train').first().message)"
+    assert "train_encoder --resume" in site.manage("shell", "-v0", "-c", code)
