@@ -2,6 +2,7 @@
 """Run a Django command; start the embedded Postgres and Redis first for those that need them."""
 
 import os
+import signal
 import sys
 
 # These read no rows and send no tasks; `demo` starts the servers itself, in its own order.
@@ -18,6 +19,7 @@ WITHOUT_SERVERS = {
     "startapp",
     "version",
 }
+BROKEN_PIPE = 128 + signal.SIGPIPE  # the status of whatever ends by it
 HELP_OPTIONS = {"-h", "--help", "--version"}
 
 
@@ -26,6 +28,7 @@ def main(arguments: list[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imgsim_site.settings")
     # Imported here: Django reads the variable above when it is first used.
     from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     from imgsim_site import embedded
@@ -33,8 +36,15 @@ def main(arguments: list[str]) -> int:
     try:
         if needs_servers(arguments):
             embedded.ensure_running_for(settings)
-        execute_from_command_line(arguments)
-    except embedded.EmbeddedServerError as error:
+        try:
+            execute_from_command_line(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has enough of it, as `head` has. Python would flush once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (embedded.EmbeddedServerError, ImproperlyConfigured) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from search import embedding, encoders
+from search.holding import deleting
 from search.models import Dataset, Embedding, Encoder, Image, Job, Refusal
 from search.work import reconciling
 
@@ -71,6 +72,14 @@ class DatasetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="refused", ordering="refused_count")
     def n_refused(self, dataset: Any) -> int:
         return dataset.refused_count
+
+    def delete_model(self, request: HttpRequest, obj: Dataset) -> None:
+        with deleting([obj.pk]):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Dataset]) -> None:
+        with deleting(list(queryset.values_list("pk", flat=True))):
+            super().delete_queryset(request, queryset)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -100,7 +100,17 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     with _quick_transaction():
         _write(encoder, done, vectors, tags)
         _refuse(refused)
+    _remove_thumbnails_of_deleted([task for task, _ in done if task.is_new])
     return Outcome(n_embedded=len(done), n_refused=len(refused))
+
+
+def _remove_thumbnails_of_deleted(tasks: list[_Task]) -> None:
+    """Remove what was made for images that were deleted meanwhile: nobody else knows of those files."""
+    there = set(Image.objects.filter(pk__in=[task.id for task in tasks]).values_list("pk", flat=True))
+    for task in tasks:
+        # The same content may have been imported anew into the same dataset: then the thumbnail is that image's.
+        if task.id not in there and not Image.objects.filter(dataset_id=task.dataset_id, sha256=task.sha256).exists():
+            default_storage.delete(_thumbnail_name(task))
 
 
 def _encode(
@@ -159,6 +169,17 @@ def forget(image_ids: Sequence[int]) -> int:
         return Image.objects.filter(pk__in=image_ids).update(
             status=Image.Status.PENDING, n_attempts=0, leased_until=None, error_code="", error_detail=""
         )
+
+
+def tried(image_ids: Sequence[int]) -> set[int]:
+    """Return those that wait though somebody has begun them: one of them may be what kills whoever decodes it."""
+    waiting = Image.objects.filter(pk__in=image_ids, status=Image.Status.PENDING, n_attempts__gt=0)
+    return set(waiting.values_list("pk", flat=True))
+
+
+def free(image_ids: Sequence[int]) -> None:
+    """Free images whose holder is known to be dead. That they were tried stays: one of them may be what killed it."""
+    Image.objects.filter(pk__in=image_ids, status=Image.Status.PENDING).update(leased_until=None)
 
 
 def _release(tasks: list[_Task]) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import threading
+import time
 from pathlib import Path
-from typing import BinaryIO
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, storages
+
+_DRAFTS = ".drafts"
+_SECONDS_A_DRAFT_TAKES = 3600.0
+# Workers on several machines may share the storage, where a process is told by more than its number.
+_MACHINE = secrets.token_hex(8)
 
 
 def keep(name: str, content: bytes) -> str:
@@ -19,10 +26,17 @@ def keep(name: str, content: bytes) -> str:
     return storage.save(name, ContentFile(content))
 
 
+def remove_old_drafts() -> int:
+    """Remove what processes that were killed left half written; return how many files that were."""
+    storage = storages["default"]
+    return storage.remove_old_drafts() if isinstance(storage, AtomicFileStorage) else 0
+
+
 class AtomicFileStorage(FileSystemStorage):
     """A file storage in which a file of a name is either absent or complete, also after a kill.
 
     Names hold the hash of their content, so saving a name that is there already keeps the file that is there.
+    Files are written in a folder of drafts, and moved to their names when they are complete.
     """
 
     def put(self, name: str, content: bytes) -> str:
@@ -33,12 +47,11 @@ class AtomicFileStorage(FileSystemStorage):
         path = self.path(name)
         if os.path.exists(path):  # noqa: PTH110 -- twice for each picture of an import: a Path costs more than the call
             return name
-        # No other thread of any process writes to this name; one that was killed leaves its draft to be overwritten.
-        draft = f"{path}.{os.getpid()}-{threading.get_native_id()}.draft"
+        # No other thread of any process writes to this name.
+        draft = f"{self.location}/{_DRAFTS}/{_MACHINE}-{os.getpid()}-{threading.get_native_id()}"
         try:
-            with self._opened(draft) as target:
-                target.write(content)
-            os.replace(draft, path)  # noqa: PTH105 -- as above
+            self._write(draft, content)
+            self._move(draft, path)
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
@@ -50,10 +63,32 @@ class AtomicFileStorage(FileSystemStorage):
     def _save(self, name: str, content: File[bytes]) -> str:
         return self.put(name, content.read())
 
-    def _opened(self, draft: str) -> BinaryIO:
-        # Most folders are there: asking first would cost more than to fail for the few that are not.
+    def remove_old_drafts(self) -> int:
+        """Remove the drafts of an hour ago, whose processes are dead; return how many. The folder holds few files."""
+        folder = Path(self.location, _DRAFTS)
+        oldest = time.time() - _SECONDS_A_DRAFT_TAKES
+        n_removed = 0
+        for draft in folder.iterdir() if folder.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):  # it was completed meanwhile
+                if draft.stat().st_mtime < oldest:
+                    draft.unlink()
+                    n_removed += 1
+        return n_removed
+
+    # Most folders are there: asking first would cost more than to fail for the few that are not.
+
+    def _write(self, draft: str, content: bytes) -> None:
         try:
-            return open(draft, "wb", buffering=0)  # noqa: PTH123 -- as above; the caller closes it
+            target = open(draft, "wb", buffering=0)  # noqa: PTH123, SIM115 -- as above; closed below
         except FileNotFoundError:
             Path(draft).parent.mkdir(parents=True, exist_ok=True)
-            return open(draft, "wb", buffering=0)  # noqa: PTH123
+            target = open(draft, "wb", buffering=0)  # noqa: PTH123, SIM115
+        with target:
+            target.write(content)
+
+    def _move(self, draft: str, path: str) -> None:
+        try:
+            os.replace(draft, path)  # noqa: PTH105 -- as above
+        except FileNotFoundError:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(draft, path)  # noqa: PTH105

@@ -10,22 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError
+from django.urls import reverse
 
 from search import encoders, indexing
-from search.ingest import labels, rows
+from search.holding import deleting
+from search.ingest import labels, rows, waiting
+from search.ingest.errors import CannotImport, DatasetDeleted
 from search.ingest.sources import Source, open_source
 from search.models import Dataset, Encoder, Image, Job
+from search.paths import user_path
 from search.progress import Bars
-from search.text import is_storable
+from search.text import is_storable, storable
 from search.work import jobs, queue, reconciling
-from search.work.local_workers import LocalWorkers
+from search.work.local_workers import EmbeddingStopped, LocalWorkers
 
 _SECONDS_BETWEEN_LOOKS = 0.3
-_SECONDS_WITHOUT_WORKER = 20.0
-
-
-class CannotImport(Exception):
-    """The request makes no sense, or nothing can carry it out. The message says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +53,10 @@ class Report:
     n_unchanged: int
     n_embedded: int
     n_pending: int
+    n_labelled: int
     refused: list[dict[str, str]]
     ignored: dict[str, int] = field(default_factory=dict)
+    warning: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +65,7 @@ class Report:
             "found": self.n_found,
             "added": self.n_added,
             "unchanged": self.n_unchanged,
+            "labelled": self.n_labelled,
             "embedded": self.n_embedded,
             "pending": self.n_pending,
             "refused": self.refused,
@@ -74,8 +76,9 @@ class Report:
 def run(request: Request, bars: Bars) -> Report:
     """Import what is requested; embed it here, wait for the workers, or leave it to them.
 
-    Raises sources.SourceMissing, labels.LabelsUnreadable, encoders.NoEncoder, CannotImport.
+    Raises sources.SourceMissing, labels.LabelsUnreadable, paths.NoSuchHome, encoders.NoEncoder, CannotImport.
     """
+    _check_names(request)
     source = open_source(request.path)
     if request.in_place and source.is_archive:
         raise CannotImport("Pictures inside an archive cannot stay in place. Unpack it, or leave out --in-place.")
@@ -87,25 +90,34 @@ def run(request: Request, bars: Bars) -> Report:
     plan = rows.Plan(dataset=dataset, source=source, rule=rule, split=request.split, in_place=request.in_place)
     parameters = {"path": str(request.path), "dataset": dataset.name, "labels": request.labels, "split": request.split}
     job = jobs.begin(Job.Kind.IMPORT, parameters, request.owner)
-    local = LocalWorkers(encoder) if request.embeds_here else None
-    with _failing_with(job, dataset if is_new else None), _closing(local):
+    with _failing_with(job, dataset if is_new else None), _local_workers(request, encoder) as local:
         tally = _read(plan, job, encoder, local, bars)
         if not tally.n_found:
             raise CannotImport(f"There are no pictures in {request.path}.{_ignored_note(source)}")
+        _check_table(rule, tally)
         jobs.wait_for_embeddings(job)
+        watch = waiting.Watch(dataset.pk, tally.unfinished_ids)
         if request.waits:
-            _wait(job, local, bars)
+            waiting.wait(watch, local, bars)
         if jobs.settle(job.pk) and not request.waits:
             queue.send_after_load(encoder.pk)
         if request.waits:
             _index(encoder, bars)
-    return _report(plan, job, tally)
+        watch.look_at_all()
+    return _report(plan, job, tally, watch)
+
+
+def _check_names(request: Request) -> None:
+    """Raise CannotImport for names that the job's row could not keep."""
+    for name in (str(request.path), request.labels):
+        if not is_storable(name):
+            raise CannotImport(f"The name {storable(name)} is no valid Unicode. Rename the file or folder first.")
 
 
 def _rule(name: str) -> labels.Rule:
     if name == "folder":
         return labels.from_folders
-    return labels.without_labels if name == "none" else labels.read_table(Path(name).expanduser())
+    return labels.without_labels if name == "none" else labels.read_table(user_path(name))
 
 
 def _dataset(request: Request) -> tuple[Dataset, bool]:
@@ -114,11 +126,25 @@ def _dataset(request: Request) -> tuple[Dataset, bool]:
     if not name or len(name) > 100 or not is_storable(name):
         raise CannotImport("A dataset needs a name of 1 to 100 characters, in valid Unicode.")
     try:
-        return Dataset.objects.get_or_create(
+        dataset, is_new = Dataset.objects.get_or_create(
             name=name, defaults={"is_public": request.is_public, "owner": request.owner}
         )
     except IntegrityError as error:  # two datasets made at once can want the same slug
         raise CannotImport(f"The dataset {name} is being made by somebody else. Try again.") from error
+    if dataset.is_public and not request.is_public:
+        page = reverse("admin:search_dataset_change", args=[dataset.pk])
+        raise CannotImport(f"The dataset {name} is public already. Make it private in the admin first: {page}")
+    return dataset, is_new
+
+
+def _check_table(rule: labels.Rule, tally: rows.Tally) -> None:
+    """Raise CannotImport where no file found its row in the table of labels."""
+    if isinstance(rule, labels.Table) and rule.marks and not tally.n_labelled:
+        raise CannotImport(
+            f"No file has a row in the table of labels: its first row names {storable(next(iter(rule.marks)))}, and "
+            f"the first file is {storable(tally.first_name)}. The pictures are in, without labels: correct the table, "
+            "and import again to add them."
+        )
 
 
 def _ignored_note(source: Source) -> str:
@@ -126,8 +152,17 @@ def _ignored_note(source: Source) -> str:
     return f" Left out, because they are no pictures: {kinds}." if kinds else ""
 
 
-def _closing(local: LocalWorkers | None) -> contextlib.AbstractContextManager[object]:
-    return contextlib.closing(local) if local else contextlib.nullcontext()
+@contextlib.contextmanager
+def _local_workers(request: Request, encoder: Encoder) -> Iterator[LocalWorkers | None]:
+    """Have this command's own workers where the request wants them. Raises CannotImport where they cannot go on."""
+    if not request.embeds_here:
+        yield None
+        return
+    with contextlib.closing(LocalWorkers(encoder)) as local:
+        try:
+            yield local
+        except EmbeddingStopped as error:
+            raise CannotImport(str(error)) from error
 
 
 @contextlib.contextmanager
@@ -137,10 +172,17 @@ def _failing_with(job: Job, made: Dataset | None) -> Iterator[None]:
         yield
     except BaseException as error:
         by_hand = isinstance(error, KeyboardInterrupt)
-        jobs.fail(job, "Stopped by hand. Import again to go on." if by_hand else str(error) or type(error).__name__)
-        if made is not None and not made.images.exists():
-            made.delete()
+        told = "Stopped by hand. Import again to go on." if by_hand else str(error) or type(error).__name__
+        jobs.fail(job, storable(told), is_for_good=isinstance(error, DatasetDeleted))
+        if made is not None:
+            _remove_if_empty(made)
         raise
+
+
+def _remove_if_empty(dataset: Dataset) -> None:
+    with deleting([dataset.pk]):
+        if not dataset.images.exists():
+            dataset.delete()
 
 
 def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | None, bars: Bars) -> rows.Tally:
@@ -158,26 +200,6 @@ def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | Non
     return tally
 
 
-def _wait(job: Job, local: LocalWorkers | None, bars: Bars) -> None:
-    """Wait until no image of the job is pending."""
-    moved_at, last = time.monotonic(), -1
-    while True:
-        is_over = local.is_done() if local else True
-        now = jobs.standing(job)
-        done = now.n_ready + now.n_refused
-        bars.move("embedding", done, done + now.n_pending, f"{now.n_ready} embedded, {now.n_refused} refused")
-        if is_over and (not now.n_pending or local):
-            return
-        if done != last:
-            moved_at, last = time.monotonic(), done
-        if not local and time.monotonic() - moved_at > _SECONDS_WITHOUT_WORKER and not queue.n_workers():
-            raise CannotImport(
-                "No worker answers. The pictures are in and wait: start a worker "
-                "(celery -A imgsim_site worker), or import again with --sync."
-            )
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-
-
 def _index(encoder: Encoder, bars: Bars) -> None:
     """Build the index where it is worthwhile, here or by waiting for the worker that builds it."""
     if not indexing.is_worthwhile(encoder):
@@ -188,15 +210,13 @@ def _index(encoder: Encoder, bars: Bars) -> None:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _report(plan: rows.Plan, job: Job, tally: rows.Tally) -> Report:
-    job.refresh_from_db()
-    now = jobs.standing(job)
+def _report(plan: rows.Plan, job: Job, tally: rows.Tally, watch: waiting.Watch) -> Report:
     refused = [
         {"source": refusal.source, "code": refusal.code, "reason": refusal.reason} for refusal in job.refusals.all()
     ]
     refused += [
         {"source": image.source, "code": image.error_code, "reason": image.error_detail}
-        for image in Image.objects.filter(job=job, status=Image.Status.REFUSED).order_by("pk")
+        for image in Image.objects.filter(pk__in=watch.refused_ids).order_by("pk")
     ]
     return Report(
         dataset=plan.dataset.name,
@@ -204,8 +224,10 @@ def _report(plan: rows.Plan, job: Job, tally: rows.Tally) -> Report:
         n_found=tally.n_found,
         n_added=tally.n_added,
         n_unchanged=tally.n_unchanged,
-        n_embedded=now.n_ready,
-        n_pending=now.n_pending,
+        n_embedded=watch.n_ready,
+        n_pending=watch.n_pending,
+        n_labelled=tally.n_labelled,
         refused=refused,
         ignored=dict(plan.source.ignored),
+        warning=plan.rule.warning if isinstance(plan.rule, labels.Table) else "",
     )

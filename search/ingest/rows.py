@@ -14,6 +14,8 @@ from embeddings import images
 from embeddings.images.decoding import content_of
 from search.bulk import bulk_cursor
 from search.files import storage
+from search.holding import hold
+from search.ingest.errors import DatasetDeleted
 from search.ingest.labels import Marks, Rule
 from search.ingest.sources import Found, Source
 from search.models import Dataset, Image, Job, Refusal
@@ -43,7 +45,11 @@ class Tally:
     n_found: int = 0
     n_added: int = 0
     n_unchanged: int = 0
+    n_labelled: int = 0  # of those found, by their folder or by a row of the table
+    first_name: str = ""
     position: int = 0
+    # The images without an embedding among those found: added, waiting from before, or refused before.
+    unfinished_ids: set[int] = field(default_factory=set)
     refusals: list[Refusal] = field(default_factory=list)
 
 
@@ -63,28 +69,29 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
     """Make rows of all files of a source, chunk by chunk; yield the tally after each.
 
     `send` gets the ids of the images that wait for their embedding: the new ones, and those found waiting from before.
-    Files that cannot be taken become refusals of the job, and the rest goes on.
+    Files that cannot be taken become refusals of the job, and the rest goes on. Raises DatasetDeleted.
     """
     tally = Tally()
+    plan.source.beat = jobs.Heart(job).beat
     for chunk in _chunks(plan.source):
-        candidates: list[_Candidate] = []
-        for found in chunk:
-            try:
-                candidates.append(_examine(plan, found))
-            except images.RefusedImage as error:
-                source = storable(plan.source.source_of(found.name))
-                tally.refusals.append(Refusal(job=job, source=source, code=error.code, reason=error.reason))
+        candidates = _examine_all(plan, job, tally, chunk)
+        tally.first_name = tally.first_name or chunk[0].name
         tally.n_found += len(chunk)
         tally.position = chunk[-1].position
         with transaction.atomic():
+            if not hold(plan.dataset.pk):
+                raise DatasetDeleted
             Refusal.objects.bulk_create(refusal for refusal in tally.refusals if refusal.pk is None)
-            n_added, pending = _insert(plan, job, candidates)
+            n_added, unfinished = _insert(plan, job, candidates)
             tally.n_added += n_added
             tally.n_unchanged += len(candidates) - n_added
             n_done = tally.n_added + tally.n_unchanged
             jobs.move_on(job, n_done=n_done, n_failed=len(tally.refusals), n_total=tally.n_found)
-        if pending:
-            send(pending)
+        waiting = [pk for pk, status in unfinished.items() if status == Image.Status.PENDING]
+        # A picture that stands in the source twice is sent once.
+        if new := [pk for pk in waiting if pk not in tally.unfinished_ids]:
+            send(new)
+        tally.unfinished_ids.update(unfinished)
         yield tally
 
 
@@ -102,12 +109,26 @@ def _chunks(found: Iterable[Found]) -> Iterator[list[Found]]:
         yield chunk
 
 
-def _examine(plan: Plan, found: Found) -> _Candidate:
+def _examine_all(plan: Plan, job: Job, tally: Tally, chunk: list[Found]) -> list[_Candidate]:
+    """Return the files of a chunk that can be taken; the others become refusals in the tally."""
+    candidates: list[_Candidate] = []
+    for found in chunk:
+        plan.source.beat()
+        marks = plan.rule(found.name)
+        tally.n_labelled += marks.is_listed or bool(marks.label)
+        try:
+            candidates.append(_examine(plan, found, marks))
+        except images.RefusedImage as error:
+            source = storable(plan.source.source_of(found.name))
+            tally.refusals.append(Refusal(job=job, source=source, code=error.code, reason=storable(error.reason)))
+    return candidates
+
+
+def _examine(plan: Plan, found: Found, marks: Marks) -> _Candidate:
     """Read a file once, hash it and check its header. Raises RefusedImage."""
     if isinstance(found.content, images.RefusedImage):
         raise found.content
     content = content_of(found.content)
-    marks = plan.rule(found.name)
     return _Candidate(
         source=storable(plan.source.source_of(found.name)),
         sha256=images.sha256_of(content),
@@ -127,8 +148,8 @@ def _in_place_path(path: Path) -> str:
     return absolute
 
 
-def _insert(plan: Plan, job: Job, candidates: list[_Candidate]) -> tuple[int, list[int]]:
-    """Insert the candidates that the dataset does not have; return how many, and the ids that wait for embedding."""
+def _insert(plan: Plan, job: Job, candidates: list[_Candidate]) -> tuple[int, dict[int, str]]:
+    """Insert the candidates that the dataset does not have; return how many, and the status of all not embedded."""
     wanted = {candidate.sha256: candidate for candidate in candidates}
     known = dict(Image.objects.filter(dataset=plan.dataset, sha256__in=wanted).values_list("sha256", "pk"))
     _complete(plan, {known[sha256]: wanted[sha256].marks for sha256 in known})
@@ -136,11 +157,11 @@ def _insert(plan: Plan, job: Job, candidates: list[_Candidate]) -> tuple[int, li
     # Files first: a row without its file would be a lie, a file without its row is only found again.
     names = {} if plan.in_place else {one.sha256: _keep_original(plan.dataset, one) for one in fresh}
     n_added = _insert_rows(plan.dataset, job, fresh, names)
-    # Images that wait from an import that was killed are this one's to finish, and refused ones its to report.
-    unfinished = [Image.Status.PENDING, Image.Status.REFUSED]
-    here = Image.objects.filter(dataset=plan.dataset, sha256__in=wanted, status__in=unfinished)
-    here.exclude(job=job).update(job=job)
-    return n_added, list(here.filter(status=Image.Status.PENDING).values_list("pk", flat=True))
+    here = Image.objects.filter(dataset=plan.dataset, sha256__in=wanted)
+    # Images that wait from an import that was killed are this one's to finish.
+    here.filter(status=Image.Status.PENDING).exclude(job__in=jobs.alive()).update(job=job)
+    unfinished = here.filter(status__in=[Image.Status.PENDING, Image.Status.REFUSED])
+    return n_added, dict(unfinished.order_by("pk").values_list("pk", "status"))
 
 
 def _insert_rows(dataset: Dataset, job: Job, fresh: list[_Candidate], names: dict[str, str]) -> int:

@@ -7,24 +7,40 @@ from __future__ import annotations
 
 import lzma
 import os
+import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from embeddings.images import RefusedImage
-from embeddings.images.decoding import MAX_FILE_BYTES
+from embeddings.images.decoding import MAX_FILE_BYTES, check_file_size
 
 # Endings of picture files, also of kinds that are refused: people want to hear that their HEICs were not taken.
 PICTURE_ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .gif .webp .bmp .dib .tif .tiff .avif .avifs .heic .heif .jp2 .j2k .jxl .svg "
-    ".psd .tga .ico .ppm .pgm .pbm .pnm .raw .cr2 .cr3 .nef .arw .dng .orf .rw2 .eps .pcx .xcf .exr .hdr".split()
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .gif .webp .bmp .dib .tif .tiff .avif .avifs .heic .heif .jp2 .j2k .jxl "
+    ".svg .psd .tga .ico .ppm .pgm .pbm .pnm .raw .cr2 .cr3 .nef .arw .dng .orf .rw2 .eps .pcx .xcf .exr .hdr".split()
 )
-_TAR_ERRORS = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
+# What Python's readers raise on damaged archives, and on those that want what they do not know.
+_ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+)
+_ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 
@@ -53,11 +69,15 @@ class Found:
 
 @dataclass
 class Source:
-    """A path to import from. Iterating gives every picture file in it; `ignored` counts the others by their ending."""
+    """A path to import from. Iterating gives every picture file in it; `ignored` counts the others by their ending.
+
+    `beat` is called while it reads, often: whoever iterates can tell a long reading from a dead one.
+    """
 
     path: Path
     total: int = 0
     ignored: Counter[str] = field(default_factory=Counter)
+    beat: Callable[[], object] = field(default=lambda: None)
 
     @property
     def is_archive(self) -> bool:
@@ -72,6 +92,7 @@ class Source:
 
     def _takes(self, name: str) -> bool:
         """Return whether a name looks like a picture's; note it as ignored where it does not."""
+        self.beat()
         base = name.rpartition("/")[2]
         if base.startswith("._") or "__MACOSX/" in name or base in {".DS_Store", "Thumbs.db", "desktop.ini"}:
             return False
@@ -94,12 +115,15 @@ class FolderSource(Source):
     """Every picture file below a folder, in the order of their names. Links to folders are not followed."""
 
     def source_of(self, name: str) -> str:
-        return f"{self.path.name}/{name}"
+        # The folder one is in can be typed without its name.
+        folder = self.path if self.path.name not in {"", ".."} else self.path.resolve()
+        return f"{folder.name}/{name}"
 
     def __iter__(self) -> Iterator[Found]:
         unreadable: list[OSError] = []
         paths: list[Path] = []
         for folder, subfolders, names in os.walk(self.path, onerror=unreadable.append):
+            self.beat()
             subfolders.sort()
             paths += [Path(folder, name) for name in sorted(names)]
         self.total = len(paths) + len(unreadable)
@@ -126,9 +150,14 @@ class ArchiveSource(Source):
     def _takes(self, name: str) -> bool:
         return name.lower().endswith(_ARCHIVE_ENDINGS) or super()._takes(name)
 
-    def _nested(self, name: str) -> RefusedImage | None:
+    def _refused(self, name: str, n_bytes: int) -> RefusedImage | None:
+        """Return why a file is not read at all, or None where it is."""
         if name.lower().endswith(_ARCHIVE_ENDINGS):
             return RefusedImage("nested_archive", "Archives inside archives are not opened. Unpack it and import it.")
+        try:
+            check_file_size(n_bytes)
+        except RefusedImage as error:
+            return error
         return None
 
     def _broken(self, error: Exception, position: int) -> Found:
@@ -142,7 +171,7 @@ class ZipSource(ArchiveSource):
     def __iter__(self) -> Iterator[Found]:
         try:
             archive = zipfile.ZipFile(self.path)
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+        except _ARCHIVE_ERRORS as error:
             raise SourceMissing(f"{self.path} is not a zip that can be read: {error}.") from error
         with archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
@@ -152,8 +181,8 @@ class ZipSource(ArchiveSource):
                     yield Found(name=entry.filename, content=self._read(archive, entry), position=position)
 
     def _read(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | RefusedImage:
-        if nested := self._nested(entry.filename):
-            return nested
+        if refused := self._refused(entry.filename, entry.file_size):
+            return refused
         if entry.flag_bits & 1:
             return RefusedImage(
                 "encrypted", "It is encrypted. Unpack the archive with its password and import the folder."
@@ -161,16 +190,22 @@ class ZipSource(ArchiveSource):
         try:
             with archive.open(entry) as stream:
                 return stream.read(MAX_FILE_BYTES + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            EOFError,
-            NotImplementedError,
-            ValueError,
-            RuntimeError,
-        ) as error:
-            return RefusedImage("damaged_archive", f"The archive is damaged at this file: {error}.")
+        except _ARCHIVE_ERRORS as error:
+            return RefusedImage(
+                "damaged_archive", f"The archive is damaged at this file: {error or type(error).__name__}."
+            )
+
+
+class _Beating:
+    """The packed file below a tar, which tells of each read: to skip a member is to unpack all of it."""
+
+    def __init__(self, raw: BinaryIO, beat: Callable[[], object]) -> None:
+        self._raw = raw
+        self._beat = beat
+
+    def read(self, n_bytes: int) -> bytes:
+        self._beat()
+        return self._raw.read(n_bytes)
 
 
 class TarSource(ArchiveSource):
@@ -183,37 +218,51 @@ class TarSource(ArchiveSource):
                 for member in archive:
                     if member.isreg() and self._takes(member.name):
                         yield Found(name=member.name, content=self._read(archive, member), position=raw.tell())
-            except _TAR_ERRORS as error:
+            except _ARCHIVE_ERRORS as error:
                 yield self._broken(error, raw.tell())
 
     def _opened(self, raw: BinaryIO) -> tarfile.TarFile:
         try:
-            return tarfile.open(fileobj=raw, mode="r|*")
-        except _TAR_ERRORS as error:
+            # Reading as a stream needs nothing of a file but `read`.
+            return tarfile.open(fileobj=_Beating(raw, self.beat), mode="r|*")  # type: ignore[call-overload]
+        except _ARCHIVE_ERRORS as error:
             raise SourceMissing(f"{self.path} is not a tar that can be read: {error}.") from error
 
     def _read(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | RefusedImage:
-        if nested := self._nested(member.name):
-            return nested
+        if refused := self._refused(member.name, member.size):
+            return refused
         stream = archive.extractfile(member)
         return stream.read(MAX_FILE_BYTES + 1) if stream else b""
 
 
 def open_source(path: Path) -> Source:
     """Return the source of a path by what it is. Raises SourceMissing where there is nothing that can be read."""
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceMissing(f"There is nothing at {path}.") from error
+    except OSError as error:
+        raise SourceMissing(f"{path} cannot be reached: {error.strerror}.") from error
+    if stat.S_ISDIR(mode):
         try:
             next(path.iterdir(), None)
         except OSError as error:
             raise SourceMissing(f"The folder {path} cannot be read: {error.strerror}.") from error
         return FolderSource(path)
-    if not path.exists():
-        raise SourceMissing(f"There is nothing at {path}.")
-    if not path.is_file() or not os.access(path, os.R_OK):
+    if not stat.S_ISREG(mode) or not os.access(path, os.R_OK):
         raise SourceMissing(f"{path} cannot be read as a file.")
     name = path.name.lower()
-    if name.endswith(".zip") or zipfile.is_zipfile(path):
+    if name.endswith(".zip") or _begins_like_zip(path):
         return ZipSource(path)
     if name.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")):
         return TarSource(path)
     return FileSource(path)
+
+
+def _begins_like_zip(path: Path) -> bool:
+    # Not zipfile.is_zipfile, which looks at the end: a picture may have a zip appended to it.
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in _ZIP_BEGINNINGS
+    except OSError:  # whoever reads it as a picture says what is wrong with it
+        return False

@@ -30,7 +30,8 @@ def fill(encoder: Encoder, dataset_id: int | None, *, here: bool, waits: bool, b
     """Embed the images of a dataset (None: of all) that an encoder has not embedded.
 
     here: in processes of this command, else by the workers, which are waited for only if `waits`.
-    Raises encoders.NoEncoder, before anything is sent, where the encoder's files cannot be used.
+    Raises encoders.NoEncoder, before anything is sent, where the encoder's files cannot be used, and
+    local_workers.EmbeddingStopped where embedding here does not go on.
     """
     network = encoders.network(encoder)
     ids = missing = reconciling.missing_ids(encoder, dataset_id)

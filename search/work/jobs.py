@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from search.models import Image, Job
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 # A reading job moves on at least once a minute; one that has not for so long was killed.
 STALE_AFTER = timedelta(minutes=5)
+_SECONDS_BETWEEN_BEATS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +49,30 @@ def move_on(job: Job, *, n_done: int, n_failed: int, n_total: int) -> None:
     Job.objects.filter(pk=job.pk).update(n_done=n_done, n_failed=n_failed, n_total=n_total, heartbeat_at=timezone.now())
 
 
+class Heart:
+    """Shows that a job is alive while it reads what takes long; however often it beats, it writes twice a minute."""
+
+    def __init__(self, job: Job) -> None:
+        self._job_id = job.pk
+        self._written_at = time.monotonic()
+
+    def beat(self) -> None:
+        if time.monotonic() - self._written_at > _SECONDS_BETWEEN_BEATS:
+            Job.objects.filter(pk=self._job_id).update(heartbeat_at=timezone.now())
+            self._written_at = time.monotonic()
+
+
 def wait_for_embeddings(job: Job) -> None:
     """Say that a job has read all it was given and waits for its images to be embedded."""
     Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
         state=Job.State.EMBEDDING, heartbeat_at=timezone.now()
     )
+
+
+def alive() -> QuerySet[Job]:
+    """Return the jobs that somebody works on, or whose images the workers are going to embed."""
+    is_read = Q(state=Job.State.RUNNING, heartbeat_at__gte=timezone.now() - STALE_AFTER)
+    return Job.objects.filter(is_read | Q(state=Job.State.EMBEDDING))
 
 
 def settle(job_id: int) -> bool:
@@ -63,13 +84,46 @@ def settle(job_id: int) -> bool:
     return _end(job, Job.State.DONE, n_done=now.n_ready, n_failed=now.n_refused + job.refusals.count())
 
 
-def fail(job: Job, message: str) -> None:
+def fail(job: Job, message: str, *, is_for_good: bool = False) -> None:
     """End a job that cannot go on reading. message: why, and what to do.
 
     One that has read everything goes on without whoever waited for it: workers embed its images and settle it.
+    is_for_good: it has lost its images, so that nobody could.
     """
-    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
+    states = [Job.State.RUNNING, Job.State.EMBEDDING] if is_for_good else [Job.State.RUNNING]
+    Job.objects.filter(pk=job.pk, state__in=states).update(
         state=Job.State.FAILED, finished_at=timezone.now(), message=message
+    )
+
+
+def leave(job: Job) -> None:
+    """Say that a job waits for a worker."""
+    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(state=Job.State.WAITING)
+
+
+def take(job_id: int) -> Job | None:
+    """Take a job that waits for a worker; None where another worker has it, or it waits no longer."""
+    waiting = Job.objects.filter(pk=job_id, state=Job.State.WAITING)
+    is_mine = waiting.update(state=Job.State.RUNNING, heartbeat_at=timezone.now())
+    return Job.objects.get(pk=job_id) if is_mine else None
+
+
+def cancel(job: Job) -> bool:
+    """End a job that waits, or ask whoever works on it to end it; return whether there was anything to end."""
+    waiting = Job.objects.filter(pk=job.pk, state=Job.State.WAITING)
+    ended = waiting.update(
+        state=Job.State.FAILED, is_cancelled=True, finished_at=timezone.now(), message="Stopped before it began."
+    )
+    running = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, is_cancelled=False)
+    return bool(ended or running.update(is_cancelled=True))
+
+
+def begin_again(job: Job) -> bool:
+    """Take up a job that failed or was stopped, for another try; return whether this call did."""
+    return bool(
+        Job.objects.filter(pk=job.pk, state=Job.State.FAILED).update(
+            state=Job.State.RUNNING, is_cancelled=False, finished_at=None, message="", heartbeat_at=timezone.now()
+        )
     )
 
 

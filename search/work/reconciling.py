@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from search import encoders, indexing
+from search import embedding, encoders, indexing
 from search.embedding import BATCH_SIZE
+from search.files import storage
 from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs, queue
 from search.work.queue import Turn
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 # At most so many images are sent again in one sweep; the next one, a minute later, sends the following.
 MOST_SENT = 20_000
+_N_SENT_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +32,15 @@ class Swept:
 
 
 def reconcile() -> Swept:
-    """Settle jobs, and send what waits for a worker and is not in the queue.
+    """Settle jobs, send what waits for a worker and is not in the queue, and remove what killed processes left.
 
     While messages of a turn are waiting, what would be sent is taken to be among them; an empty queue lost the rest.
     """
+    storage.remove_old_drafts()
     n_ended = jobs.fail_stale()
     for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
         n_ended += jobs.settle(job_id)
+    _send_trainings()
     try:
         default = encoders.default()
     except encoders.NoEncoder:
@@ -47,6 +51,14 @@ def reconcile() -> Swept:
     if not n_sent:
         n_sent = after_load(default)
     return Swept(n_sent=n_sent, n_jobs_ended=n_ended)
+
+
+def _send_trainings() -> None:
+    """Send again the trainings that wait, where no message tells the worker that trains of any."""
+    waiting = Job.objects.filter(kind=Job.Kind.TRAIN, state=Job.State.WAITING).order_by("pk")
+    if waiting.exists() and queue.n_waiting(Turn.SOON, queue.TRAINING) == 0:
+        for job_id in waiting.values_list("pk", flat=True):
+            queue.send_train(job_id)
 
 
 def after_load(default: Encoder) -> int:
@@ -67,8 +79,11 @@ def after_load(default: Encoder) -> int:
 def send(encoder: Encoder, image_ids: list[int]) -> None:
     """Send images to the workers, a batch a message. A search answers by the default encoder, so it goes first."""
     turn = Turn.SOON if encoder.is_default else Turn.LATER
-    for batch in batches(image_ids):
-        queue.send_embed(encoder.pk, batch, turn)
+    for chunk in batches(image_ids, _N_SENT_AT_ONCE):
+        tried = embedding.tried(chunk)
+        fresh = [image_id for image_id in chunk if image_id not in tried]
+        for batch in [*batches(fresh), *batches(sorted(tried), 1)]:
+            queue.send_embed(encoder.pk, batch, turn)
 
 
 def missing_ids(encoder: Encoder, dataset_id: int | None = None) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from search import embedding, encoders
@@ -84,6 +85,7 @@ def test_an_image_deleted_meanwhile_gets_no_vector(
     monkeypatch.setattr(ColourNetwork, "encode", encode_and_delete)
     embedding.embed(encoder, [doomed.pk, kept.pk])
     assert list(Embedding.objects.values_list("image", flat=True)) == [kept.pk]
+    assert not default_storage.exists(f"thumbnails/{doomed.dataset_id}/{doomed.sha256[:2]}/{doomed.sha256}.jpg")
 
 
 def test_another_encoder_embeds_ready_images_only(encoder: Encoder, add_image: AddImage) -> None:
@@ -121,7 +123,7 @@ class TestTheSweeper:
     def sent(self, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
         sent: list[list[int]] = []
         monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids, *turn: sent.append(ids))
-        monkeypatch.setattr(queue, "n_waiting", lambda turn: 0)
+        monkeypatch.setattr(queue, "n_waiting", lambda turn, name="": 0)
         return sent
 
     def test_it_sends_what_an_empty_queue_lost(self, add_image: AddImage, sent: list[list[int]]) -> None:
@@ -133,13 +135,20 @@ class TestTheSweeper:
         self, add_image: AddImage, sent: list[list[int]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         add_image("red", embedded=False)
-        monkeypatch.setattr(queue, "n_waiting", lambda turn: 7)
+        monkeypatch.setattr(queue, "n_waiting", lambda turn, name="": 7)
         assert reconciling.reconcile().n_sent == 0
 
     def test_images_that_were_tried_go_alone(self, add_image: AddImage, sent: list[list[int]]) -> None:
         tried = [add_image(colour, embedded=False, n_attempts=1).pk for colour in ("red", "blue")]
         reconciling.reconcile()
         assert sent == [[tried[0]], [tried[1]]]
+
+    def test_so_do_those_that_an_import_finds_waiting(
+        self, encoder: Encoder, add_image: AddImage, sent: list[list[int]]
+    ) -> None:
+        fresh, tried = add_image("red", embedded=False), add_image("blue", embedded=False, n_attempts=1)
+        reconciling.send(encoder, [tried.pk, fresh.pk])
+        assert sent == [[fresh.pk], [tried.pk]]
 
     def test_ready_images_are_sent_to_encoders_that_embed_imports(
         self, add_image: AddImage, sent: list[list[int]]

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 
 from embeddings.images.decoding import MAX_FILE_BYTES
 from search.files.storage import AtomicFileStorage
 from search.models import Dataset, Encoder, Image
+from search.work import reconciling
 
 AddImage = Callable[..., Image]
 
@@ -30,6 +32,25 @@ def test_a_name_that_is_there_keeps_its_file(tmp_path: Path) -> None:
     storage = AtomicFileStorage(tmp_path)
     assert [storage.save("a.jpg", ContentFile(content)) for content in (b"first", b"second")] == ["a.jpg", "a.jpg"]
     assert (tmp_path / "a.jpg").read_bytes() == b"first"
+
+
+def test_a_draft_of_a_killed_process_goes_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AtomicFileStorage, "_move", lambda *_: None)  # as far as a killed process comes
+    storage = AtomicFileStorage(tmp_path)
+    storage.put("a/b.jpg", b"content")
+    assert storage.remove_old_drafts() == 0
+    (draft,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    os.utime(draft, times=(0, 0))
+    assert (storage.remove_old_drafts(), draft.exists()) == (1, False)
+
+
+def test_the_sweeper_removes_old_drafts(db: None) -> None:
+    draft = Path(default_storage.path(".drafts/left"))
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    draft.touch()
+    os.utime(draft, times=(0, 0))
+    reconciling.reconcile()
+    assert not draft.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,18 +4,24 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import QuerySet
 
-from search.ingest import importing
+from search.ingest import importing, rows, waiting
+from search.ingest.errors import CannotImport
 from search.models import Dataset, Embedding, Image, Job, Refusal
 from search.progress import Bars
-from search.work import queue
+from search.work import jobs, queue
 from tests.conftest import png
 from tests.fakes import ColourNetwork
+
+AddImage = Callable[..., Image]
 
 pytestmark = pytest.mark.usefixtures("encoder")
 
@@ -76,6 +82,37 @@ def test_labels_that_come_later_fill_in_what_is_missing(folder: Path, tmp_path: 
     assert Image.objects.get(source__endswith="blue.png").label == "cold"
 
 
+def test_a_table_that_names_no_file_is_an_error_that_shows_why(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("path,label\nphotos/red.jpg,crimson\n")
+    with pytest.raises(
+        CannotImport, match=r"its first row names photos/red\.jpg, and the first file is cold/blue\.png"
+    ):
+        run(folder, labels=str(table))
+    assert Job.objects.get().state == Job.State.FAILED
+
+
+def test_the_report_says_how_many_files_are_labelled(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,breed\nred.png,crimson\nblue.png,navy\n")
+    out = io.StringIO()
+    call_command("import_images", str(folder), dataset="Colours", labels=str(table), sync=True, stdout=out)
+    assert "4 pictures found, 4 added, 0 unchanged, 2 labelled" in out.getvalue()
+    assert "labels.csv (file, breed) was read as a file and its label." in out.getvalue()
+    assert run(folder).as_json()["labelled"] == 4
+
+
+def test_a_public_dataset_is_not_made_private_by_an_import(folder: Path, dataset: Dataset) -> None:
+    with pytest.raises(CannotImport, match=f"public already. .*: /admin/search/dataset/{dataset.pk}/change/$"):
+        run(folder, is_public=False)
+    assert not Job.objects.exists()
+
+
+def test_an_import_into_a_private_dataset_leaves_it_private(folder: Path) -> None:
+    run(folder, is_public=False), run(folder), run(folder, is_public=False)
+    assert not Dataset.objects.get().is_public
+
+
 def test_originals_in_place_are_not_copied(folder: Path) -> None:
     run(folder, in_place=True)
     image = Image.objects.get(source="pictures/warm/red.png")
@@ -86,7 +123,7 @@ def test_an_archive_cannot_stay_in_place(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("red.png", png("red"))
-    with pytest.raises(importing.CannotImport, match="cannot stay in place"):
+    with pytest.raises(CannotImport, match="cannot stay in place"):
         run(path, in_place=True)
     assert run(path).n_added == 1
 
@@ -110,18 +147,81 @@ def test_refusals_are_told_again_by_the_next_import(folder: Path) -> None:
     assert len(second.refused) == 1
 
 
+def test_refused_images_stay_with_the_job_that_refused_them(folder: Path) -> None:
+    (folder / "broken.png").write_bytes(png("green")[:-30])
+    first, _ = run(folder), run(folder)
+    assert Image.objects.get(status="refused").job_id == first.job_id
+
+
+def test_images_of_an_import_that_is_alive_are_waited_for_and_stay_its_own(folder: Path, add_image: AddImage) -> None:
+    other = jobs.begin(Job.Kind.IMPORT, {})
+    image = add_image("red", embedded=False, job=other)
+    assert run(folder).n_embedded == 4
+    image.refresh_from_db()
+    assert (image.status, image.job_id) == ("ready", other.pk)
+
+
+def test_images_that_another_import_takes_meanwhile_are_waited_for_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = jobs.begin(Job.Kind.IMPORT, {})
+    monkeypatch.setattr(queue, "send_embed", lambda *_: Image.objects.update(job=other))
+    assert importing.run(importing.Request(path=folder, dataset="Colours"), Bars(quiet=True)).n_pending == 4
+
+
+@pytest.mark.parametrize("left", [{"state": Job.State.FAILED}, {"heartbeat_at": datetime(2000, 1, 1, tzinfo=UTC)}])
+def test_images_that_wait_from_an_import_that_is_dead_are_taken_over(
+    folder: Path, add_image: AddImage, left: dict[str, Any]
+) -> None:
+    dead = jobs.begin(Job.Kind.IMPORT, {})
+    image = add_image("red", embedded=False, job=dead)
+    Job.objects.filter(pk=dead.pk).update(**left)
+    report = run(folder)
+    image.refresh_from_db()
+    assert image.job_id == report.job_id
+
+
 def test_an_import_that_was_killed_is_finished_by_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing.LocalWorkers, "is_done", lambda self: True)
-    run(folder)
+    monkeypatch.setattr(waiting, "_SECONDS_STANDING_STILL", 0.0)
+    with pytest.raises(CannotImport, match=r"^4 pictures still wait: .* Run the same command again"):
+        run(folder)
     assert Image.objects.filter(status="pending").count() == 4
     monkeypatch.undo()
     monkeypatch.setattr("search.encoders.network", lambda encoder: ColourNetwork())
     assert run(folder).n_embedded == 4
 
 
+def test_embedding_here_that_fails_is_said_in_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: ColourNetwork, images: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(ColourNetwork, "encode", fail)
+    with pytest.raises(CommandError, match=r"^Embedding failed \(RuntimeError: out of memory\)\. .* again to go on\.$"):
+        call_command("import_images", str(folder), dataset="Colours", sync=True)
+    assert set(Image.objects.values_list("status", "leased_until")) == {("pending", None)}
+
+
+def test_a_dataset_that_is_deleted_meanwhile_ends_the_import(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "CHUNK_SIZE", 1)
+    monkeypatch.setattr(queue, "send_embed", lambda *_: Dataset.objects.all().delete())
+    with pytest.raises(CommandError, match=r"^The dataset was deleted meanwhile\.$"):
+        call_command("import_images", str(folder), dataset="Colours")
+    assert (Dataset.objects.count(), Image.objects.count(), Job.objects.get().state) == (0, 0, Job.State.FAILED)
+
+
+def test_a_dataset_that_is_deleted_while_it_is_waited_for_fails_the_job(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "wait", lambda watch, *_: (Dataset.objects.all().delete(), watch.look()))
+    with pytest.raises(CannotImport, match="deleted meanwhile"):
+        importing.run(importing.Request(path=folder, dataset="Colours", waits=True), Bars(quiet=True))
+    assert Job.objects.get().message == "The dataset was deleted meanwhile."
+
+
 def test_a_folder_without_pictures_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(importing.CannotImport, match=r"There are no pictures in .* 1 \.txt"):
+    with pytest.raises(CannotImport, match=r"There are no pictures in .* 1 \.txt"):
         run(tmp_path)
     assert Job.objects.get().state == Job.State.FAILED
     assert not Dataset.objects.exists()
@@ -137,6 +237,15 @@ def test_a_name_that_is_no_unicode_cannot_stay_in_place(folder: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/odd-\xff.png")).write_bytes(png("green"))
     report = run(folder, in_place=True)
     assert (report.n_embedded, [refusal["code"] for refusal in report.refused]) == (4, ["file_name"])
+
+
+def test_a_job_that_reads_for_long_is_not_taken_for_dead(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_SECONDS_BETWEEN_BEATS", -1.0)
+    beaten: list[Any] = []
+    update = QuerySet.update
+    monkeypatch.setattr(QuerySet, "update", lambda rows, **new: (beaten.append(set(new)), update(rows, **new))[1])
+    run(folder)
+    assert beaten.count({"heartbeat_at"}) >= 4
 
 
 def test_the_job_tells_how_it_went(folder: Path) -> None:
@@ -159,7 +268,7 @@ def test_whoever_stops_waiting_does_not_fail_the_job(folder: Path, monkeypatch: 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "_wait", interrupt)
+    monkeypatch.setattr(waiting, "wait", interrupt)
     with pytest.raises(KeyboardInterrupt):
         importing.run(importing.Request(path=folder, dataset="Colours", waits=True), Bars(quiet=True))
     assert Job.objects.get().state == Job.State.EMBEDDING
@@ -186,6 +295,11 @@ class TestTheCommand:
         [
             ("nowhere", {}, "There is nothing at nowhere"),
             (".", {"labels": "nowhere.csv"}, "labels in nowhere.csv cannot be read"),
+            ("~nosuchuser/x", {}, "^~nosuchuser/x: there is no user of that name"),
+            (".", {"labels": "~nosuchuser/x"}, "^~nosuchuser/x: there is no user of that name"),
+            ("x" * 300, {}, "x cannot be reached: File name too long"),
+            ("\udcff", {}, r"^The name \? is no valid Unicode"),
+            (".", {"labels": "\udcff.csv"}, r"^The name \?\.csv is no valid Unicode"),
             (".", {"dataset": "  "}, "A dataset needs a name"),
             (".", {"dataset": "\udcff"}, "in valid Unicode"),
         ],

@@ -41,6 +41,31 @@ def test_a_table_without_a_header_is_path_and_label(tmp_path: Path) -> None:
     assert rule("dataset/train/Fruit/a.jpg") == Marks("7", "train")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image_path,label\na.jpg,cat\n",
+        "img;Class\na.jpg;cat",
+        "filepath\tcategory\ra.jpg\tcat\r",
+        "Name,labels\na.jpg,cat",
+    ],
+)
+def test_a_header_may_say_it_in_other_words(tmp_path: Path, text: str) -> None:
+    rule = read_table(table(tmp_path, text))
+    assert (rule.marks, rule.warning) == ({"a.jpg": Marks("cat")}, "")
+
+
+@pytest.mark.parametrize("header", ["picture,breed", "path,breed", "a.jpg,label"])
+def test_a_header_that_is_read_as_data_is_warned_of(tmp_path: Path, header: str) -> None:
+    rule = read_table(table(tmp_path, f"{header}\nb.jpg,cat\n"))
+    assert f"({header.replace(',', ', ')}) was read as a file and its label." in rule.warning
+
+
+def test_a_line_break_in_a_cell_parts_words_and_no_rows(tmp_path: Path) -> None:
+    rule = read_table(table(tmp_path, 'path,label\r\na.jpg,"red\nshoe"\r\nb.jpg,blue\u2028shoe\r\n'))
+    assert (rule("a.jpg").label, rule("b.jpg").label) == ("red shoe", "blue shoe")
+
+
 def test_the_longest_ending_of_a_path_counts(tmp_path: Path) -> None:
     rule = read_table(table(tmp_path, "path,label\na.jpg,short\nx/a.jpg,long\n"))
     assert rule("root/x/a.jpg").label == "long"
@@ -56,6 +81,7 @@ def test_a_file_that_the_table_does_not_name_has_no_label(tmp_path: Path) -> Non
         ("", "no table of labels"),
         ("only one column\n", "no table of labels"),
         ("a.jpg,cat\nb.jpg\n", "row 2 has 1 columns"),
+        pytest.param(f"a.jpg,{'x' * 140_000}\n", r"cannot be read: field larger than field limit", id="long cell"),
     ],
 )
 def test_what_is_no_table_is_said_so(tmp_path: Path, text: str, message: str) -> None:

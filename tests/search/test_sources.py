@@ -35,11 +35,11 @@ def codes(found: list[Found]) -> list[str]:
 
 
 def test_a_folder_gives_its_pictures_by_name_and_counts_the_rest(tmp_path: Path) -> None:
-    for name in ("b/2.PNG", "b/1.jpg", "a.webp", "notes.txt", ".DS_Store", "b/photo.heic"):
+    for name in ("b/2.PNG", "b/1.jpg", "a.webp", "notes.txt", ".DS_Store", "b/photo.heic", "b/phone.mpo"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     source = open_source(tmp_path)
-    assert [found.name for found in source] == ["a.webp", "b/1.jpg", "b/2.PNG", "b/photo.heic"]
+    assert [found.name for found in source] == ["a.webp", "b/1.jpg", "b/2.PNG", "b/phone.mpo", "b/photo.heic"]
     assert source.ignored == {".txt": 1}
     assert source.source_of("b/1.jpg") == f"{tmp_path.name}/b/1.jpg"
 
@@ -81,6 +81,24 @@ def test_a_missing_path_is_said_so(tmp_path: Path) -> None:
         open_source(tmp_path / "nowhere")
 
 
+def test_a_path_below_a_closed_folder_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> None:  # root may read everything, as above
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(SourceMissing, match=r"a\.png cannot be reached: Permission denied\.$"):
+        open_source(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("typed", [".", "../pictures", "below/.."])
+def test_the_folder_one_is_in_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    (tmp_path / "pictures" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "pictures")
+    assert open_source(Path(typed)).source_of("a.png") == "pictures/a.png"
+
+
 def test_a_zip_gives_equal_names_apart(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         path = write_zip(tmp_path / "a.zip", [("x.png", png("red")), ("x.png", png("blue"))])
@@ -96,8 +114,56 @@ def test_an_archive_inside_an_archive_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_unpacks_without_end_is_read_no_further_than_the_limit(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "bomb.zip", [("bomb.png", bytes(5 * MAX_FILE_BYTES))])
     (found,) = open_source(path)
-    assert isinstance(found.content, bytes)
-    assert len(found.content) == MAX_FILE_BYTES + 1
+    assert isinstance(found.content, RefusedImage)
+    assert "The file has 100.0 MB; the limit is 20 MB." in found.content.reason
+
+
+def test_a_file_over_the_limit_in_a_tar_is_told_its_size(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar.gz", [("big.png", bytes(MAX_FILE_BYTES + 5_000_000)), ("x.png", png())], "w:gz")
+    big, small = open_source(path)
+    assert isinstance(big.content, RefusedImage)
+    assert "The file has 25.0 MB" in big.content.reason
+    assert small.content == png()
+
+
+def test_one_damaged_byte_in_a_zip_refuses_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.png", os.urandom(5_000))
+        archive.writestr("b.png", png())
+    content = bytearray(path.read_bytes())
+    content[39] = 255  # the properties of the first file's compression
+    path.write_bytes(content)
+    found = list(open_source(path))
+    assert (codes(found), found[1].content) == (["damaged_archive"], png())
+
+
+def test_a_zip_of_a_newer_version_is_said_so(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", [("a.png", png())])
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 99
+    path.write_bytes(content)
+    with pytest.raises(SourceMissing, match=r"not a zip that can be read: zip file version 9\.9\.$"):
+        list(open_source(path))
+
+
+def test_a_picture_with_a_zip_behind_it_is_a_picture(tmp_path: Path) -> None:
+    behind = write_zip(tmp_path / "a.zip", [("x.png", png("blue"))])
+    (tmp_path / "picture.png").write_bytes(png("red") + behind.read_bytes())
+    assert [found.name for found in open_source(tmp_path / "picture.png")] == ["picture.png"]
+
+
+def test_a_zip_of_any_name_is_a_zip(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "pictures.cbz", [("x.png", png())])
+    assert [found.name for found in open_source(path)] == ["x.png"]
+
+
+def test_skipping_a_member_that_unpacks_to_very_much_shows_life(tmp_path: Path) -> None:
+    source = open_source(write_tar(tmp_path / "a.tar.gz", [("a.txt", bytes(100_000_000)), ("x.png", png())], "w:gz"))
+    beats: list[None] = []
+    source.beat = lambda: beats.append(None)
+    assert [found.name for found in source] == ["x.png"]
+    assert len(beats) >= 10
 
 
 def test_what_is_no_zip_is_said_so(tmp_path: Path) -> None:

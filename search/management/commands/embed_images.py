@@ -12,6 +12,7 @@ from search import encoders
 from search.progress import Bars
 from search.scope import UnknownDataset, scope_of_command
 from search.work import filling
+from search.work.local_workers import EmbeddingStopped
 
 
 class Command(BaseCommand):
@@ -31,7 +32,7 @@ class Command(BaseCommand):
             dataset_id = dataset_ids[0] if options["dataset"] else None
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
                 filled = filling.fill(encoder, dataset_id, here=options["sync"], waits=options["wait"], bars=bars)
-        except (encoders.NoEncoder, UnknownDataset) as error:
+        except (encoders.NoEncoder, UnknownDataset, EmbeddingStopped) as error:
             raise CommandError(str(error)) from error
         is_over = options["sync"] or options["wait"]
         if options["json"]:

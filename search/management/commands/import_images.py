@@ -13,8 +13,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search.encoders import NoEncoder
 from search.ingest import importing
+from search.ingest.errors import CannotImport
 from search.ingest.labels import LabelsUnreadable
 from search.ingest.sources import SourceMissing
+from search.paths import NoSuchHome, user_path
 from search.progress import Bars
 
 
@@ -51,27 +53,21 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         parser.add_argument(
             "--in-place", action="store_true", help="keep no copy: refer to the originals where they lie"
         )
-        parser.add_argument("--private", action="store_true", help="make a new dataset private")
+        parser.add_argument(
+            "--private",
+            action="store_true",
+            help="make a new dataset private; one that is there is changed in the admin",
+        )
         parser.add_argument("--wait", action="store_true", help="wait until the workers have embedded everything")
         parser.add_argument("--sync", action="store_true", help="embed in this command, on all cores; needs no worker")
         parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
-        request = importing.Request(
-            path=options["path"].expanduser(),
-            dataset=options["dataset"],
-            labels=options["labels"],
-            split=options["split"],
-            in_place=options["in_place"],
-            is_public=not options["private"],
-            embeds_here=options["sync"],
-            waits=options["wait"] or options["sync"],
-        )
         try:
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
-                report = importing.run(request, bars)
-        except (SourceMissing, LabelsUnreadable, NoEncoder, importing.CannotImport) as error:
+                report = importing.run(self._request(options), bars)
+        except (SourceMissing, LabelsUnreadable, NoEncoder, NoSuchHome, CannotImport) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError(
@@ -85,11 +81,23 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         if report.refused:
             sys.exit(3)
 
+    def _request(self, options: dict[str, Any]) -> importing.Request:
+        return importing.Request(
+            path=user_path(options["path"]),
+            dataset=options["dataset"],
+            labels=options["labels"],
+            split=options["split"],
+            in_place=options["in_place"],
+            is_public=not options["private"],
+            embeds_here=options["sync"],
+            waits=options["wait"] or options["sync"],
+        )
+
     def _tell(self, report: importing.Report, seconds: float) -> None:
         write = self.stdout.write
         write(
             f"{report.dataset}: {report.n_found} pictures found, {report.n_added} added, "
-            f"{report.n_unchanged} unchanged, {report.n_embedded} embedded, "
+            f"{report.n_unchanged} unchanged, {report.n_labelled} labelled, {report.n_embedded} embedded, "
             f"{len(report.refused)} refused in {seconds:.1f} s."
         )
         if report.n_pending:
@@ -97,5 +105,7 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         if report.ignored:
             kinds = ", ".join(f"{n} {ending}" for ending, n in sorted(report.ignored.items()))
             write(f"Left out, because they are no pictures: {kinds}.")
+        if report.warning:
+            write(self.style.WARNING(report.warning))
         for refusal in report.refused:
             write(self.style.WARNING(f"refused {refusal['source']}: {refusal['reason']}"))

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from embeddings import sample
 from search.encoders import NoEncoder
 from search.ingest import importing
+from search.ingest.errors import CannotImport
 from search.progress import Bars
 
 DATASETS = {"Sample photographs": "photographs", "Sample drawings": "drawings"}
@@ -32,6 +33,6 @@ class Command(BaseCommand):
             try:
                 with Bars() as bars:
                     report = importing.run(request, bars)
-            except NoEncoder as error:
+            except (NoEncoder, CannotImport) as error:
                 raise CommandError(str(error)) from error
             self.stdout.write(f"{name}: {report.n_added} added, {report.n_unchanged} unchanged.")

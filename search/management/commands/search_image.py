@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from embeddings.images import RefusedImage
 from search import asking
 from search.encoders import NoEncoder
+from search.paths import NoSuchHome, user_path
 from search.scope import UnknownDataset, scope_of_command
 
 
@@ -28,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             result = asking.by_picture(
-                options["file"].expanduser(),
+                user_path(options["file"]),
                 scope_of_command(options["dataset"]),
                 encoder=options["encoder"],
                 k=asking.read_k(options["k"]),
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             )
         except RefusedImage as error:
             raise CommandError(f"{options['file']}: {error.reason}") from error
-        except (asking.BadRequest, NoEncoder, UnknownDataset) as error:
+        except (asking.BadRequest, NoEncoder, UnknownDataset, NoSuchHome) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(result.as_json()))
