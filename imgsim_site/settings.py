@@ -1,17 +1,37 @@
 """Settings: the only module that reads the environment. `.env.example` and the README list every variable."""
 
+import logging
 import os
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from imgsim_site import embedded
 
-env = environ.Env()
+
+class _Env(environ.Env):
+    """The environment, in which a variable that is empty is one that is not set, and nonsense is said to be."""
+
+    def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **options: Any) -> Any:
+        text = self.ENVIRON.get(var, "")
+        if not text and default is not self.NOTSET:
+            return default
+        if cast is bool and text.strip().lower() not in _BOOLEANS:
+            raise ImproperlyConfigured(f"{var} must be true or false; it is {text!r}.")
+        try:
+            return super().get_value(var, cast=cast, default=default, **options)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from error
+
+
+_BOOLEANS = {"true", "on", "ok", "y", "yes", "1", "false", "off", "n", "no", "0"}
+env = _Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
@@ -86,6 +106,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "search.views.text.RefuseNul",
 ]
 ROOT_URLCONF = "imgsim_site.urls"
 WSGI_APPLICATION = "imgsim_site.wsgi.application"
@@ -107,7 +128,12 @@ TEMPLATES = [
 
 def _database(url: str) -> dict[str, object]:
     """Return Django's settings for a libpq URL; unix sockets and extra libpq options included."""
-    parts = conninfo_to_dict(url)
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL must look like postgresql://user:password@host:5432/imgsim: {error}"
+        ) from error
     pool_size = env.int("DB_POOL", default=0)
     options: dict[str, object] = {
         key: value for key, value in parts.items() if key not in {"host", "port", "user", "password", "dbname"}
@@ -167,7 +193,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "search"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
@@ -213,12 +240,18 @@ CONTENT_SECURITY_POLICY = {
 ENCODERS_ROOT = VAR / "encoders"
 # Up to so many rows in scope a search compares every vector; above, it uses the index.
 EXACT_SEARCH_UP_TO = env.int("EXACT_SEARCH_UP_TO", default=30_000)
+if EXACT_SEARCH_UP_TO < 0:
+    raise ImproperlyConfigured(f"EXACT_SEARCH_UP_TO must be 0 or more; it is {EXACT_SEARCH_UP_TO}.")
 
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR; it is {LOG_LEVEL}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
-    "loggers": {"search": {"level": env.str("LOG_LEVEL", default="INFO")}},
+    # At INFO the libraries have too much to say.
+    "root": {"handlers": ["console"], "level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL},
+    "loggers": {"search": {"level": LOG_LEVEL}},
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI, Schema
 from ninja.openapi.docs import Swagger
 
@@ -116,6 +117,14 @@ def search(request: HttpRequest) -> HttpResponse:
         return _problem(503 if not _words(request).get("encoder") else 404, "no_encoder", str(error))
 
 
+@api.api_operation(["GET", "PUT", "PATCH", "DELETE"], "/v1/search", include_in_schema=False)
+def search_by_another_method(request: HttpRequest) -> HttpResponse:
+    """Say how a search is asked for."""
+    response = _problem(405, "method_not_allowed", "Send a picture by POST; /api/docs shows how.")
+    response["Allow"] = "POST"
+    return response
+
+
 def _search(request: HttpRequest) -> asking.Result:
     words = _words(request)
     k = asking.read_k(str(words.get("k", 10)))
@@ -124,23 +133,25 @@ def _search(request: HttpRequest) -> asking.Result:
     if "image_id" in words:
         scope = scope_for(request.user, dataset)
         image = _image(request, words["image_id"])
-        return asking.by_image(image, scope.without(image.pk), encoder=encoder, k=k)
+        return asking.by_image(image, scope.without(image.pk), encoder=encoder, k=k, crop=crop)
     return asking.by_picture(
         _picture(request, words), scope_for(request.user, dataset), encoder=encoder, k=k, crop=crop
     )
 
 
 def _words(request: HttpRequest) -> dict[str, Any]:
-    """Return the fields of the request, from its form or its JSON. Raises BadRequest."""
-    if request.content_type != "application/json":
-        return request.POST.dict()
+    """Return the fields of the request that say something, from its form or its JSON. Raises BadRequest."""
     try:
-        words = json.loads(request.body)
+        words = json.loads(request.body) if request.content_type == "application/json" else request.POST.dict()
+    except RecursionError as error:
+        raise asking.BadRequest("The body is nested too deeply.") from error
+    except (SuspiciousOperation, MultiPartParserError) as error:  # too large, too many fields or files, broken off
+        raise asking.BadRequest(f"The body cannot be read: {error}") from error
     except ValueError as error:
         raise asking.BadRequest(f"The body is no JSON: {error}.") from error
     if not isinstance(words, dict):
         raise asking.BadRequest("The body must be a JSON object.")
-    return {name: value for name, value in words.items() if value is not None}
+    return {name: value for name, value in words.items() if value not in (None, "")}
 
 
 def _picture(request: HttpRequest, words: dict[str, Any]) -> bytes:
@@ -149,7 +160,7 @@ def _picture(request: HttpRequest, words: dict[str, Any]) -> bytes:
     if encoded := words.get("image"):
         try:
             return base64.b64decode(str(encoded), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # no base64, or no ASCII at all
             raise asking.BadRequest("image must be a file (multipart), or base64 (JSON).") from error
     raise asking.BadRequest(
         "Send a picture as the file 'image' (multipart) or as 'image' in base64 (JSON), or an 'image_id'."

@@ -50,11 +50,11 @@ def by_picture(
     return Result(query=query, answer=neighbours.nearest(query.vector, row, scope, k=k), encoder=row)
 
 
-def by_image(image: Image, scope: Scope, *, encoder: str = "", k: int = 10) -> Result:
-    """Search with an image of a gallery, which is left out of the answer. Raises as `by_picture` does."""
+def by_image(image: Image, scope: Scope, *, encoder: str = "", k: int = 10, crop: Crop | None = None) -> Result:
+    """Search with an image of a gallery, or a part of it; it is left out of the answer. Raises as `by_picture` does."""
     _check(k)
     row = encoders.by_name(encoder)
-    query = queries.from_image(image, row)
+    query = queries.from_image(image, row, crop)
     return Result(query=query, answer=neighbours.nearest(query.vector, row, scope, k=k), encoder=row)
 
 

@@ -68,11 +68,13 @@ def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = Non
     )
 
 
-def from_image(image: Image, encoder: Encoder) -> Query:
-    """Turn an image of a gallery into a query: by its stored vector, or by embedding it now.
+def from_image(image: Image, encoder: Encoder, crop: Crop | None = None) -> Query:
+    """Turn an image of a gallery, or a part of it, into a query: by its stored vector, or by embedding it now.
 
-    Raises embeddings.images.RefusedImage where it has no vector of this encoder and its file cannot be read.
+    Raises embeddings.images.RefusedImage where it has to be embedded and its file cannot be read.
     """
+    if crop is not None:
+        return replace(from_picture(image.original, encoder, crop), preview=b"", image=image)
     stored = Embedding.objects.filter(image=image, encoder=encoder).values_list("vector", flat=True).first()
     if stored is not None:
         return Query(vector=np.asarray(stored, dtype=np.float32), image=image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from search.models import Dataset, Image
 from search.neighbours import Scope
@@ -42,11 +42,20 @@ def scope_of_command(dataset: str = "", **filters: Any) -> Scope:
 
 
 def _scope(datasets: QuerySet[Dataset], name: str, filters: dict[str, Any]) -> Scope:
-    chosen = datasets.filter(Q(slug=name) | Q(name=name)) if name else datasets
-    dataset_ids = tuple(chosen.values_list("pk", flat=True)) if is_storable(name) else ()
+    dataset_ids = _named(datasets, name) if name else tuple(datasets.values_list("pk", flat=True))
     if name and not dataset_ids:
         raise UnknownDataset(name, list(datasets.values_list("slug", flat=True)[: MAX_NAMED + 1]))
     return Scope(dataset_ids=dataset_ids, **filters)
+
+
+def _named(datasets: QuerySet[Dataset], name: str) -> tuple[int, ...]:
+    """Return the dataset of a slug, else that of a name: one dataset's slug may be another one's name."""
+    if not is_storable(name):
+        return ()
+    return tuple(
+        datasets.filter(slug=name).values_list("pk", flat=True)
+        or datasets.filter(name=name).values_list("pk", flat=True)
+    )
 
 
 def visible_images(user: AbstractBaseUser | AnonymousUser | None) -> QuerySet[Image]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from search.bulk import bulk_cursor
+from search.holding import hold_those_of
 from search.models import Encoder
 
 
@@ -30,6 +31,7 @@ def read(encoder: Encoder, image_ids: Sequence[int]) -> tuple[list[int], NDArray
 
 def write(encoder: Encoder, image_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
     """Keep the vectors of images, in the caller's transaction. An image that was deleted meanwhile gets none."""
+    hold_those_of(image_ids)
     with bulk_cursor() as cursor:
         cursor.execute(
             """

@@ -1,6 +1,5 @@
-"""Measure what this process may use: memory and cores, with the limits of its control group."""
+"""Measure the memory that this process may use, with the limits of its control group."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -13,13 +12,6 @@ SHARED_MEMORY = Path("/dev/shm")
 def memory_bytes() -> int:
     """Return the bytes of memory that this process may use: the machine's, or its control group's limit if lower."""
     return min([psutil.virtual_memory().total, *_cgroup_limits()])
-
-
-def cores() -> int:
-    """Return how many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def shared_memory_bytes() -> int:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from embeddings.cores import available_cores
 from imgsim_site.embedded import machine
 
 MB = 1024 * 1024
@@ -22,7 +23,7 @@ def _settings(socket_folder: Path) -> dict[str, str]:
         "unix_socket_permissions": "0700",
         "max_connections": "60",
         **_memory_settings(machine.memory_bytes() // MB, machine.shared_memory_bytes() // MB),
-        **_worker_settings(machine.cores()),
+        **_worker_settings(available_cores()),
         "jit": "off",
         "random_page_cost": "1.1",
         "synchronous_commit": "on",

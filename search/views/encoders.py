@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search import encoders, indexing
-from search.models import Encoder, Image
+from search.models import Dataset, Encoder, Image
 from search.views.jobs import staff_only
 
 
@@ -31,9 +31,11 @@ class Installed:
 @require_safe
 def encoder_list(request: HttpRequest) -> HttpResponse:
     """List the installed encoders."""
-    n_images = Image.objects.exclude(status=Image.Status.REFUSED).count()
+    visible = Dataset.objects.visible_to(request.user)
+    n_images = Image.objects.filter(dataset__in=visible).exclude(status=Image.Status.REFUSED).count()
+    counted = Count("embeddings", filter=Q(embeddings__dataset__in=visible))
     # A statement that groups forgets the model's own order.
-    annotated = Encoder.objects.annotate(n_embedded=Count("embeddings")).order_by("-is_default", "name")
+    annotated = Encoder.objects.annotate(n_embedded=counted).order_by("-is_default", "name")
     rows = [_installed(encoder, n_images) for encoder in annotated]
     return render(request, "search/encoders.html", {"rows": rows, "exact_up_to": settings.EXACT_SEARCH_UP_TO})
 

@@ -1,5 +1,6 @@
 // What the visitor sees while a picture is on its way: the picture itself at once, progress, then results or a reason.
-let blobUrl = "";
+let blobUrl = ""; // of the picture that is on its way
+let shownUrl = ""; // of the one whose results are on the page
 let srcBefore = null;
 
 export function showPreview(file) {
@@ -31,6 +32,7 @@ function takeBack() {
   if (srcBefore) preview.src = srcBefore;
   else preview.removeAttribute("src");
   preview.hidden = !srcBefore;
+  forget();
 }
 
 function forget() {
@@ -67,6 +69,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 
+document.addEventListener("htmx:beforeSwap", (event) => {
+  // Where there is nothing more to add to the results, because the picture is no longer kept, the page says so itself.
+  if (event.detail.xhr.status >= 400 && event.detail.target.id === "hits") {
+    event.detail.target = document.getElementById("main");
+    event.detail.selectOverride = "#main";
+    event.detail.swapOverride = "outerHTML";
+  }
+});
+
 document.addEventListener("htmx:afterRequest", (event) => {
   document.getElementById("main").removeAttribute("aria-busy");
   if (isUpload(event)) document.getElementById("upload")?.reset();
@@ -82,7 +93,12 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "main" || !heading) return;
   const preview = document.getElementById("preview");
   // The picture is on this machine: shown from here, it does not blink.
-  if (blobUrl && preview && isUpload(event)) preview.src = blobUrl;
+  if (blobUrl && preview && isUpload(event)) {
+    preview.src = blobUrl;
+    if (shownUrl) URL.revokeObjectURL(shownUrl);
+    shownUrl = blobUrl;
+    blobUrl = "";
+  }
   say(heading.textContent.trim());
   heading.focus({ preventScroll: true });
   scrollTo({ top: 0 });

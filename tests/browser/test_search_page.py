@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from embeddings import sample
@@ -137,6 +138,25 @@ def test_what_is_no_picture_is_refused_in_words_and_nothing_is_lost(open_page: O
     expect(page.get_by_role("alert")).to_contain_text("This is not a picture")
     expect_results(page)
     assert page.url == address
+
+
+def test_the_query_picture_outlives_a_refused_one(open_page: OpenPage, gallery: list[Image]) -> None:
+    page = open_page("/")
+    choose(page, jpeg_bytes(640, 480, seed=0))
+    expect_results(page)
+    choose(page, b"A letter.", name="letter.jpg")
+    expect(page.get_by_role("alert")).to_contain_text("This is not a picture")
+    page.wait_for_function("document.getElementById('preview').complete")
+    assert page.evaluate("document.getElementById('preview').naturalWidth") == 640
+
+
+def test_show_more_says_when_the_picture_is_no_longer_kept(open_page: OpenPage, gallery: list[Image]) -> None:
+    page = open_page("/")
+    choose(page, jpeg_bytes(640, 480, seed=0))
+    expect_results(page)
+    cache.clear()
+    page.get_by_role("link", name="Show more").click()
+    expect(page.get_by_role("status").first).to_contain_text("kept for an hour")
 
 
 def test_a_file_that_is_too_large_is_not_even_sent(open_page: OpenPage, gallery: list[Image]) -> None:

@@ -140,6 +140,10 @@ def test_a_bad_word_is_told_with_what_would_do(
         ('{"image": "%%%"}', 400),
         ('{"image_id": "x"}', 404),
         ('{"image_id": true}', 404),
+        ('{"image": "éééé"}', 400),
+        ('{"image": "\\ud800"}', 400),
+        ("[" * 100_000, 400),
+        ('{"image": ' + "[" * 200_000 + "]" * 200_000 + "}", 400),
         ('{"image_id": 99999999999999999999}', 404),
         ('{"image_id": 1, "dataset": "\\ud800"}', 404),
     ],
@@ -147,6 +151,35 @@ def test_a_bad_word_is_told_with_what_would_do(
 def test_bad_json_is_told_so(client: Client, body: str, status: int) -> None:
     response = client.post("/api/v1/search", body, content_type="application/json")
     assert response.status_code == status, response.content
+
+
+def test_a_slug_that_is_another_datasets_name_means_the_slug(client: Client, add_image: AddImage) -> None:
+    first, second = Dataset.objects.create(name="My Photos"), Dataset.objects.create(name="my-photos")
+    image = add_image("red", dataset=first)
+    add_image("blue", dataset=second)
+    assert [hit["id"] for hit in post(client, png("red"), dataset="my-photos").json()["hits"]] == [image.pk]
+
+
+def test_a_part_of_an_image_of_a_gallery_can_be_searched_with(client: Client, add_image: AddImage) -> None:
+    red, blue = add_image("red"), add_image("blue")
+    both = add_image(content=halves("red", "blue"))
+    right = post_json(client, image_id=both.pk, crop="0.5,0,0.5,1").json()["hits"]
+    assert [hit["id"] for hit in right] == [blue.pk, red.pk]
+
+
+def test_a_field_that_is_empty_is_one_that_was_not_sent(client: Client, add_image: AddImage) -> None:
+    add_image("red")
+    assert post(client, png("red"), image_id="", k="", dataset="").status_code == 200
+
+
+def test_another_method_is_told_what_would_do(client: Client) -> None:
+    response = client.get("/api/v1/search")
+    assert (response.status_code, response["Allow"], response.json()["code"]) == (405, "POST", "method_not_allowed")
+
+
+def test_a_body_that_breaks_off_is_told_so(client: Client) -> None:
+    response = client.post("/api/v1/search", b"--x", content_type="multipart/form-data; boundary=")
+    assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
 
 
 def test_without_an_encoder_it_says_what_to_install(client: Client) -> None:

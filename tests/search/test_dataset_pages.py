@@ -96,7 +96,7 @@ class TestJobs:
         return job
 
     def test_strangers_are_asked_to_sign_in(self, client: Client, job: Job) -> None:
-        assert client.get("/jobs/")["Location"] == "/admin/login/?next=/jobs/"
+        assert client.get("/jobs/")["Location"] == "/login/?next=/jobs/"
         assert client.get(f"/jobs/{job.pk}/").status_code == 302
 
     def test_others_who_are_signed_in_are_told_that_it_is_not_for_them(

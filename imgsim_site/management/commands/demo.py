@@ -1,5 +1,6 @@
 """Start the whole site on this machine and keep it in the foreground; what `make demo` calls."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from imgsim_site.demo.errors import DemoError
 from imgsim_site.demo.run import Demo
+from search.paths import NoSuchHome, user_path
 
 
 class Command(BaseCommand):
@@ -21,12 +23,12 @@ class Command(BaseCommand):
         parser.add_argument("--photos", type=Path, help="a folder of your own pictures to import")
 
     def handle(self, *, host: str, port: int, photos: Path | None, **options: object) -> None:
-        if photos is not None and not photos.expanduser().exists():
-            raise CommandError(f"{photos} does not exist.")
-        demo = Demo(host=host, port=port, photos=photos.expanduser().resolve() if photos else None)
         try:
-            demo.run()
-        except DemoError as error:
+            folder = user_path(photos).resolve() if photos else None
+            if folder is not None and not os.access(folder, os.R_OK):
+                raise CommandError(f"{photos} does not exist, or may not be read.")
+            Demo(host=host, port=port, photos=folder).run()
+        except (DemoError, NoSuchHome) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             sys.exit(0)  # the way to end it
