@@ -35,6 +35,7 @@ PREPARATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 WEB_THREADS = 8
 READY_SECONDS = 180
+SOME_REFUSED = 3  # the exit status of import_images
 QUICK_START = ["--without-gossip", "--without-mingle"]
 
 
@@ -154,6 +155,10 @@ class Demo:
         status = self.helpers[-1].wait()
         if status == 0:
             console.print(done(f"Importing {self.photos}", started))
+        elif status == SOME_REFUSED:
+            console.print(
+                f"{self.photos} is imported, apart from what was refused for the reasons above.", style="yellow"
+            )
         elif status > 0:
             console.print(f"Importing {self.photos} ended with status {status}; the rest goes on.", style="yellow")
 
