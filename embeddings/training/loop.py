@@ -25,6 +25,10 @@ _CHECK_BATCH = 64
 _SECONDS_BETWEEN_REPORTS = 1.0
 
 
+class Diverged(ValueError):
+    """The loss is no number any more; the message says what to change."""
+
+
 class Stopped(Exception):
     """The run was asked to stop; it can go on from the end of its last whole epoch."""
 
@@ -73,7 +77,7 @@ class Run:
         self._is_frozen: bool | None = None
 
     def run(self) -> keras.Model:
-        """Train to the end; return the encoder with the weights of its best epoch. Raises Stopped."""
+        """Train to the end; return the encoder with the weights of its best epoch. Raises Stopped, Diverged."""
         self._resume()
         while self.state.n_epochs < self.config.epochs and not self._is_exhausted():
             self._epoch(self.state.n_epochs)
@@ -107,7 +111,11 @@ class Run:
         batches = self._batches(epoch)
         watch = _Watch(epoch, self.config.epochs, batches.num_batches, self._report, self._is_stopped)
         fitted = self.recipe.trainee.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[watch])
-        entry = {"epoch": epoch + 1, "loss": float(fitted.history["loss"][-1]), **self._check()}
+        loss = float(fitted.history["loss"][-1])
+        checked = self._check() if np.isfinite(loss) else {"loss": loss}
+        if not all(np.isfinite(value) for value in checked.values()):
+            raise Diverged(f"epoch {epoch + 1} gives no numbers any more: train again with a smaller learning rate")
+        entry = {"epoch": epoch + 1, "loss": loss, **checked}
         entry["seconds"] = round(time.monotonic() - started, 2)
         self._keep(entry)
         self._report({"event": "epoch", "of": self.config.epochs, "best_epoch": self.state.best_epoch, **entry})
@@ -119,7 +127,10 @@ class Run:
         return feeding.Batches(self.train, indices, draws=config.loss == "reconstruction", change=change)
 
     def _check(self) -> dict[str, float]:
-        """Return the validation: the mAP among the validation pictures, or how well they are drawn again."""
+        """Return the validation: the mAP among the validation pictures, or how well they are drawn again.
+
+        Nothing where no two of the validation pictures have one label.
+        """
         n = min(len(self.valid), MOST_CHECKED)
         chosen = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.valid))[:n])
         if self.config.loss == "reconstruction":
@@ -127,13 +138,16 @@ class Run:
             loss = self.recipe.trainee.evaluate(feeding.Batches(self.valid, parts, draws=True), verbose=0)
             return {"valid_loss": float(loss)}
         vectors = self.recipe.encoder.predict(self.valid.pixels[chosen], batch_size=_CHECK_BATCH, verbose=0)
-        found = metrics.relevance_among(vectors, self.valid.labels[chosen])
-        return {"valid_map": metrics.mean_average_precision(found)}
+        lengths = np.linalg.norm(vectors, axis=1)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            return {"valid_map": float("nan")}
+        found = metrics.mean_average_precision(metrics.relevance_among(vectors, self.valid.labels[chosen]))
+        return {} if np.isnan(found) else {"valid_map": found}
 
     def _keep(self, entry: dict[str, float]) -> None:
         """Write what is needed to go on; the state comes last, so that it never names a file that is not whole."""
         state = self.state
-        measure = entry["valid_map"] if "valid_map" in entry else -entry["valid_loss"]
+        measure = entry["valid_map"] if "valid_map" in entry else -entry.get("valid_loss", entry["loss"])
         is_best = not state.history or measure > state.best
         state.n_epochs += 1
         state.history.append(entry)

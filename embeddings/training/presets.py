@@ -42,14 +42,14 @@ _PHOTOGRAPH_AUGMENTATION = (
 )
 _FINE_TUNING: dict[str, Any] = {
     "network": "backbone",
-    "loss": "supervised-contrastive",
+    "loss": "proxy-anchor",
     "dim": 128,
-    "epochs": 8,
+    "epochs": 15,
     "frozen_epochs": 2,
     "learning_rate": 1e-3,
-    "fine_tuning_rate": 1e-4,
+    "fine_tuning_rate": 2e-4,
     "temperature": 0.1,
-    "patience": 3,
+    "patience": 5,
     "augmentation": _PHOTOGRAPH_AUGMENTATION,
 }
 

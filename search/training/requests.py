@@ -106,10 +106,15 @@ def _config(request: Wanted) -> TrainingConfig:
 
 def _check_numbers(config: TrainingConfig) -> None:
     limits = {"epochs": (1, 10_000), "dim": (1, 4000), "batch_size": (1, 4096), "input_size": (16, 1024)}
+    limits |= {"n_trainable_layers": (0, 10_000), "frozen_epochs": (0, 10_000), "batches_per_epoch": (0, 1_000_000)}
+    limits |= {"classes_per_batch": (2, 1000), "images_per_class": (2, 1000), "patience": (0, 10_000)}
     for name, (least, most) in limits.items():
         value = getattr(config, name)
         if not least <= value <= most:
             raise CannotTrain(f"--{name.replace('_', '-')} must be from {least} to {most:,}; got {value}.")
+    for name in ("learning_rate", "fine_tuning_rate", "temperature"):
+        if not 0 < getattr(config, name) < 100:
+            raise CannotTrain(f"--{name.replace('_', '-')} must be above 0 and below 100; got {getattr(config, name)}.")
     if config.network == "conv-autoencoder" and config.input_size % 16:
         raise CannotTrain(f"--input-size must be a multiple of 16 for an autoencoder; got {config.input_size}.")
 

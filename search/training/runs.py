@@ -28,6 +28,7 @@ from search.work import jobs
 
 _STOPPED = 3
 _SECONDS_BETWEEN_LOOKS = 1.0
+_MEASURES = {"valid_map": "mAP", "valid_loss": "validation loss"}
 
 
 class RunStopped(Exception):
@@ -100,7 +101,7 @@ def _note(line: str, watched: _Watched, job: Job, bars: Bars) -> None:
     elif kind == "epoch":
         watched.n_done = event["epoch"]
         watched.progress["history"].append({key: event[key] for key in event if key not in {"event", "of"}})
-        measure = f", mAP {event['valid_map']:.3f}" if "valid_map" in event else f", valid {event['valid_loss']:.4f}"
+        measure = "".join(f", {words} {event[name]:.4f}" for name, words in _MEASURES.items() if name in event)
         watched.message = f"Epoch {event['epoch']} of {event['of']}: loss {event['loss']:.4f}{measure}"
         bars.move("training", 1000 * event["epoch"], 1000 * event["of"], watched.message)
     elif kind == "exporting":

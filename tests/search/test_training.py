@@ -157,6 +157,10 @@ def test_what_cannot_be_learnt_from_is_turned_down_before_it_starts(
         ({"backbone": "nothing"}, "There is no encoder named 'nothing'"),
         ({"dim": 0}, "The numbers of a vector are from 1 to 4,000; got 0"),
         ({"shrinkage": 2.0}, "A shrinkage is above 0"),
+        ({"preset": "metric-pairs", "temperature": 0.0}, "--temperature must be above 0 and below 100; got 0.0"),
+        ({"preset": "metric-pairs", "n_trainable_layers": -5}, "--n-trainable-layers must be from 0 to 10,000; got -5"),
+        ({"preset": "conv-autoencoder", "input_size": 100}, "--input-size must be a multiple of 16"),
+        ({"preset": "vgg16"}, "There is no encoder named 'vgg16'"),
         ({"method": "pca", "dim": 99}, "Nothing can be fitted: from 12 vectors 1 to 11 directions"),
     ],
 )

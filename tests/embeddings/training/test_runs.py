@@ -175,6 +175,22 @@ def test_an_autoencoder_learns_without_labels_and_keeps_its_lengths(samples: lis
     assert abs(lengths[0] - 1) > 1e-3
 
 
+def test_a_loss_that_is_no_number_ends_the_run_in_words(samples: list[Sample], tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "diverged", replace(CONFIG, learning_rate=1e30), samples)
+    out, _ = (process := start(folder)).communicate(timeout=120)
+    assert process.returncode == 1
+    assert "train again with a smaller learning rate" in json.loads(out.splitlines()[-1])["message"]
+
+
+def test_without_two_of_a_label_to_check_on_the_loss_decides(samples: list[Sample], tmp_path: Path) -> None:
+    seen: set[str] = set()
+    lonely = [one for one in samples if one.part == "train" or not (one.label in seen or seen.add(one.label))]
+    events = finish(make_run(tmp_path / "lonely", replace(CONFIG, epochs=2), lonely))
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert all("valid_map" not in event for event in epochs)
+    assert epochs[-1]["best_epoch"] == 2
+
+
 def test_a_picture_that_is_gone_is_an_error_in_words(samples: list[Sample], tmp_path: Path) -> None:
     folder = make_run(tmp_path / "gone", CONFIG, [*samples, Sample(path="/nowhere.png", label="red", part="train")])
     out, _ = (process := start(folder)).communicate(timeout=120)
