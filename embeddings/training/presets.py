@@ -65,7 +65,8 @@ PRESETS: dict[str, Preset] = {
             "dim": 64,
             "epochs": 20,
             "frozen_epochs": 20,
-            "learning_rate": 1e-3,
+            # With 1e-3 the 62,720 flattened features kill every ReLU at once, and the loss stays at that of chance.
+            "learning_rate": 1e-4,
             "batch_size": 32,
             "patience": 5,
             "augmentation": CLASSIFIER_AUGMENTATION,
