@@ -22,6 +22,7 @@ from search.training.labelled import CannotTrain
 from search.training.linear_head import HeadRequest
 from search.training.requests import Wanted
 from search.work import filling, jobs, queue, reconciling
+from search.work.local_workers import EmbeddingStopped
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def _fit_head(job: Job, bars: Bars) -> Report:
 def carry_out(job: Job, *, embeds: bool, bars: Bars) -> Report:
     """Train what a job asks for, and embed its dataset with what comes of it.
 
-    Raises CannotTrain, runs.RunStopped, encoders.NoEncoder.
+    Raises CannotTrain, runs.RunStopped, encoders.NoEncoder, local_workers.EmbeddingStopped.
     """
     if job.parameters["preset"] == linear_head.PRESET:
         return _fit_head(job, bars)
@@ -156,16 +157,13 @@ def carry_out_for_worker(job_id: int) -> None:
     if job is None:
         return
     try:
-        if job.parameters["preset"] == linear_head.PRESET:
-            _fit_head(job, Bars(quiet=True))
-            return
-        encoder = runs.carry_out(job, Bars(quiet=True))
-    except (CannotTrain, runs.RunStopped, encoders.NoEncoder) as error:
+        report = carry_out(job, embeds=False, bars=Bars(quiet=True))
+    except (CannotTrain, runs.RunStopped, encoders.NoEncoder, EmbeddingStopped) as error:
         logger.warning("Training %d ended: %s", job_id, error)
         return
     dataset = runs.dataset_of(job)
     if dataset is not None:
-        reconciling.send(encoder, reconciling.missing_ids(encoder, dataset.pk))
+        reconciling.send(report.encoder, reconciling.missing_ids(report.encoder, dataset.pk))
 
 
 def send(job: Job) -> None:

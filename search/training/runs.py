@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class RunStopped(Exception):
 class _Watched:
     """What the process of a training has told so far."""
 
-    progress: dict[str, Any] = field(default_factory=lambda: {"history": []})
+    progress: dict[str, Any]
     message: str = ""
     error: str = ""
     n_done: int = 0
@@ -62,7 +62,8 @@ def carry_out(job: Job, bars: Bars) -> Encoder:
 
 
 def _train(job: Job, folder: Path, bars: Bars) -> None:
-    watched = _Watched()
+    # A run that goes on tells of its later epochs only.
+    watched = _Watched(progress={"history": [], **job.progress}, n_done=len(job.progress.get("history", [])))
     command = [sys.executable, "-m", "embeddings.training", str(folder)]
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(

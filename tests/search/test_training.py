@@ -12,6 +12,8 @@ from search import encoders
 from search.models import Dataset, Embedding, Encoder, Image, Job
 from search.training import running
 from search.training.labelled import CannotTrain, labelled
+from search.work import filling
+from search.work.local_workers import EmbeddingStopped
 from tests.fakes import ColourNetwork
 
 AddImage = Callable[..., Image]
@@ -178,6 +180,17 @@ def test_images_that_the_backbone_has_not_embedded_are_asked_for_first(
     with pytest.raises(CommandError, match="colours has embedded 11 of the 12 images"):
         call_command("train_encoder", preset="linear-head", dataset="colours")
     assert Job.objects.get(kind="train").state == Job.State.FAILED
+
+
+def test_a_child_that_is_killed_while_embedding_is_an_error_of_one_line(
+    colours: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any, **__: Any) -> None:
+        raise EmbeddingStopped("A process was killed. Run it again to go on.")
+
+    monkeypatch.setattr(filling, "fill", killed)
+    with pytest.raises(CommandError, match="A process was killed"):
+        call_command("train_encoder", preset="linear-head", dataset="colours")
 
 
 def test_a_head_on_a_head_is_refused(colours: list[Image], capsys: pytest.CaptureFixture[str]) -> None:

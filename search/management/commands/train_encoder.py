@@ -20,7 +20,9 @@ from search.training import preview, requests, running
 from search.training.labelled import CannotTrain
 from search.training.requests import Wanted
 from search.training.runs import RunStopped
+from search.work.local_workers import EmbeddingStopped
 
+FAILURES = (CannotTrain, RunStopped, EmbeddingStopped, encoders.NoEncoder, UnknownDataset, UnknownEncoder)
 # Options that take the place of a field of the preset, by their type.
 NUMBERS: dict[str, tuple[type, str]] = {
     "epochs": (int, "times through the images, or through --batches-per-epoch"),
@@ -97,7 +99,7 @@ class where there is none. The epoch with the best validation is kept. A run tha
         try:
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
                 report = self._run(options, bars)
-        except (CannotTrain, RunStopped, encoders.NoEncoder, UnknownDataset, UnknownEncoder) as error:
+        except FAILURES as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped. The job's page says how to go on.", returncode=130) from None
