@@ -106,7 +106,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "search.views.text.RefuseNul",
+    "search.middleware.RefuseNul",
 ]
 ROOT_URLCONF = "imgsim_site.urls"
 WSGI_APPLICATION = "imgsim_site.wsgi.application"

@@ -25,6 +25,13 @@ _K_MESSAGE = f"The number of results is a whole number from 1 to {MAX_HITS:,}."
 _LARGEST_ID = 2**63 - 1
 
 
+def _offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
+    """Give a field's menu its choices, which are rows of the moment."""
+    widget = form.fields[name].widget
+    assert isinstance(widget, forms.Select)
+    widget.choices = choices
+
+
 class SearchForm(forms.Form):
     """Where to search and how: the part of a search that its address holds. Cleaned, `encoder` is the row itself."""
 
@@ -53,13 +60,8 @@ class SearchForm(forms.Form):
         self.user = user
         self.datasets = list(Dataset.objects.visible_to(user))
         self.encoders = list(Encoder.objects.all())
-        self._offer("dataset", [("", "All datasets"), *((one.slug, one.name) for one in self.datasets)])
-        self._offer("encoder", [(one.name, one.name) for one in self.encoders])
-
-    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
-        widget = self.fields[name].widget
-        assert isinstance(widget, forms.Select)
-        widget.choices = choices
+        _offer(self, "dataset", [("", "All datasets"), *((one.slug, one.name) for one in self.datasets)])
+        _offer(self, "encoder", [(one.name, one.name) for one in self.encoders])
 
     @property
     def max_bytes(self) -> int:
@@ -139,13 +141,8 @@ class TrainingForm(forms.Form):
         self.user = user
         self.datasets = list(Dataset.objects.visible_to(user))
         names = [(one.name, one.name) for one in Encoder.objects.all() if not one.spec.get("backbone")]
-        for field, choices in {
-            "dataset": [(one.slug, one.name) for one in self.datasets],
-            "backbone": [("", "The recipe's"), *names],
-        }.items():
-            widget = self.fields[field].widget
-            assert isinstance(widget, forms.Select)
-            widget.choices = choices
+        _offer(self, "dataset", [(one.slug, one.name) for one in self.datasets])
+        _offer(self, "backbone", [("", "The recipe's"), *names])
 
     @property
     def has_details(self) -> bool:

@@ -167,13 +167,11 @@ def _local_workers(request: Request, encoder: Encoder) -> Iterator[LocalWorkers 
 
 @contextlib.contextmanager
 def _failing_with(job: Job, made: Dataset | None) -> Iterator[None]:
-    """Mark the job as failed when its import cannot go on. What is in stays in; a dataset made in vain goes."""
+    """Fail the job when its import cannot go on. What is in stays in; a dataset made in vain goes."""
     try:
-        yield
-    except BaseException as error:
-        by_hand = isinstance(error, KeyboardInterrupt)
-        told = "Stopped by hand. Import again to go on." if by_hand else str(error) or type(error).__name__
-        jobs.fail(job, storable(told), is_for_good=isinstance(error, DatasetDeleted))
+        with jobs.failing(job, by_hand="Stopped by hand. Import again to go on.", for_good=(DatasetDeleted,)):
+            yield
+    except BaseException:
         if made is not None:
             _remove_if_empty(made)
         raise

@@ -74,7 +74,7 @@ class Fitted:
 def fit(request: HeadRequest, job: Job) -> Fitted:
     """Fit a head on a backbone's stored vectors and make its row, which answers no search until it is chosen.
 
-    Raises CannotTrain, encoders.NoEncoder, and embeddings.heads.CannotFit.
+    Raises CannotTrain, encoders.NoEncoder.
     """
     _check_numbers(request)
     backbone = encoders.network(request.backbone)
@@ -82,7 +82,10 @@ def fit(request: HeadRequest, job: Job) -> Fitted:
         raise CannotTrain(f"{request.backbone.name} is a linear head itself. Choose the encoder that it sits on.")
     is_taught = request.method == "discriminant"
     data = labelled(request.dataset, seed=request.seed) if is_taught else all_ready(request.dataset)
-    head, facts = _fit(request, data, _stored(request, data))
+    try:
+        head, facts = _fit(request, data, _stored(request, data))
+    except heads.CannotFit as error:
+        raise CannotTrain(f"Nothing can be fitted: {error}.") from error
     facts |= {"dataset": request.dataset.name, "n_images": len(data.ids)}
     facts |= {"n_classes": data.n_classes} if is_taught else {}
     facts |= {"method": request.method, "dim": head.dim, "seed": request.seed, "data_sha256": data.digest}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from embeddings.heads import CannotFit
 from search import encoders
 from search.models import Encoder, Job
 from search.progress import Bars
@@ -94,7 +91,7 @@ def _fit_head(job: Job, bars: Bars) -> Report:
     Raises CannotTrain, encoders.NoEncoder.
     """
     started = time.monotonic()
-    with _failing_with(job):
+    with jobs.failing(job, by_hand="Stopped by hand."):
         request = linear_head.from_parameters(job.parameters)
         fitted = linear_head.fit(request, job)
         filled = filling.fill(fitted.encoder, request.dataset.pk, here=True, waits=True, bars=bars)
@@ -170,17 +167,3 @@ def send(job: Job) -> None:
     """Leave a training to the worker that trains; a message that is lost is sent again by the sweeper."""
     jobs.leave(job)
     queue.send_train(job.pk)
-
-
-@contextlib.contextmanager
-def _failing_with(job: Job) -> Iterator[None]:
-    """Mark the job as failed where the training cannot go on."""
-    try:
-        yield
-    except CannotFit as error:
-        jobs.fail(job, f"{error}.")
-        raise CannotTrain(f"Nothing can be fitted: {error}.") from error
-    except BaseException as error:
-        by_hand = isinstance(error, KeyboardInterrupt)
-        jobs.fail(job, "Stopped by hand." if by_hand else str(error) or type(error).__name__)
-        raise

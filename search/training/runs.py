@@ -53,7 +53,8 @@ def carry_out(job: Job, bars: Bars) -> Encoder:
     folder = run_folder(job)
     if not (folder / "config.json").is_file():
         raise CannotTrain(f"The folder of job {job.pk}, {folder}, is not on this machine.")
-    with _failing_with(job), _alone(folder.parent, job, bars):
+    by_hand = f"Stopped by hand. To go on: manage.py train_encoder --resume {job.pk}"
+    with jobs.failing(job, by_hand=by_hand), _alone(folder.parent, job, bars):
         if not (folder / "encoder").is_dir():
             _train(job, folder, bars)
         encoder = _install(job, folder)
@@ -218,14 +219,3 @@ def _alone(folder: Path, job: Job, bars: Bars) -> Iterator[None]:
                     raise RunStopped("Stopped before it began.") from None
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         yield
-
-
-@contextlib.contextmanager
-def _failing_with(job: Job) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        by_hand = isinstance(error, KeyboardInterrupt)
-        words = f"Stopped by hand. To go on: manage.py train_encoder --resume {job.pk}" if by_hand else str(error)
-        jobs.fail(job, words or type(error).__name__)
-        raise

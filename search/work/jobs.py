@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -94,6 +96,20 @@ def fail(job: Job, message: str, *, is_for_good: bool = False) -> None:
     Job.objects.filter(pk=job.pk, state__in=states).update(
         state=Job.State.FAILED, finished_at=timezone.now(), message=message
     )
+
+
+@contextmanager
+def failing(job: Job, *, by_hand: str, for_good: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Fail a job, and say why, where what is done inside cannot go on.
+
+    by_hand: what to say after Ctrl-C. for_good: the exceptions after which nobody could go on with it.
+    """
+    try:
+        yield
+    except BaseException as error:
+        told = by_hand if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        fail(job, told, is_for_good=isinstance(error, for_good))
+        raise
 
 
 def leave(job: Job) -> None:

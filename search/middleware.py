@@ -1,4 +1,4 @@
-"""Text that no row can hold is refused before any view asks the database for it."""
+"""What is looked at in every request, before any view: text that no row can hold is refused."""
 
 from __future__ import annotations
 
