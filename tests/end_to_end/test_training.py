@@ -6,13 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.running import ROOT, Site, wait_for
 
 QUICK = ["--preset", "metric-pairs", "--dataset", "drawn", "--batches-per-epoch", "30"]
 
 
-def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, pictures: Path) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def drawn(site: Site, pictures: Path) -> None:
+    """The drawings of the sample gallery, as the dataset to learn from."""
     site.manage_json("import_images", str(pictures / "drawings"), "--dataset", "drawn", "--sync")
+
+
+def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, pictures: Path) -> None:
     command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "tiny", "--epochs", "40"]
     with subprocess.Popen(
         command, cwd=ROOT, env=site.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
