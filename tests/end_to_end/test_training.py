@@ -60,7 +60,7 @@ def test_ctrl_c_leaves_no_process_behind_and_a_job_to_go_on_with(site: Site) -> 
         before = len(list((site.var / "runs").glob("*/state.json")))
         wait_for(lambda: len(list((site.var / "runs").glob("*/state.json"))) > before, "the first epoch")
         os.killpg(training.pid, signal.SIGINT)
-        _, said = training.communicate(timeout=60)
+        _, said = training.communicate(timeout=120)
     assert training.returncode == 130
     assert "Traceback" not in said
     code = "from search.models import Job; print(Job.objects.filter(kind='train').first().message)"
