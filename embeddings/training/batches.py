@@ -18,8 +18,8 @@ def split(
 
     labels: int64 (n,). shares: of train, test and valid, adding up to 1.
     Test and valid get their share of each class, rounded, but at least one picture each (where the share is not 0)
-    of a class with three or more; train gets the rest. Of a class of two, one goes to train and one to test; a
-    single one goes to train.
+    of a class with three or more; train gets the rest. Of a class of two, one goes to train and one to test, or to
+    valid where test has no share; a single one goes to train.
     Raises ValueError for shares that are negative or do not add up to 1, or where train has none.
     """
     if min(shares) < 0 or shares[0] == 0 or not np.isclose(sum(shares), 1):
@@ -94,7 +94,8 @@ def _by_class(labels: Labels) -> dict[int, Indices]:
 
 def _held_out(n: int, test_share: float, valid_share: float) -> tuple[int, int]:
     if n < 3:
-        return int(n == 2 and test_share > 0), 0
+        is_divided = n == 2
+        return int(is_divided and test_share > 0), int(is_divided and test_share == 0 and valid_share > 0)
     n_test, n_valid = (max(1, round(n * share)) if share > 0 else 0 for share in (test_share, valid_share))
     # Rounding up in a small class must leave one for train.
     n_test = min(n_test, n - 1 - min(n_valid, 1))

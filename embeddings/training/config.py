@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 Network = Literal["backbone", "metric-convnet", "conv-autoencoder"]
 Loss = Literal["cross-entropy", "pairs", "supervised-contrastive", "multi-similarity", "proxy-anchor", "reconstruction"]
+Schedule = Literal["constant", "cosine"]
 FILE_NAME = "config.json"
 
 
@@ -22,7 +23,8 @@ class TrainingConfig:
     the features side by side. loss: "cross-entropy" and "proxy-anchor" have a weight for each class, the others
     compare the pictures of a batch.
     epochs: of which the first `frozen_epochs` leave the backbone as it is; later ones train its last
-    `n_trainable_layers` layers (0: all) with `fine_tuning_rate`. batches_per_epoch: 0 takes each picture once an epoch.
+    `n_trainable_layers` layers (0: all) with `fine_tuning_rate`. schedule: "cosine" lets either rate fall towards 0,
+    epoch by epoch, along half a cosine. batches_per_epoch: 0 takes each picture once an epoch.
     patience: epochs without a better validation after which it ends; 0: never early.
     augmentation: names of `embeddings.training.augmentation`; jitter: shift and mirror, for small pictures.
     distance: "cosine" vectors have unit length, "l2" ones do not.
@@ -46,6 +48,7 @@ class TrainingConfig:
     frozen_epochs: int = 0
     n_trainable_layers: int = 0
     fine_tuning_rate: float = 1e-4
+    schedule: Schedule = "constant"
     batch_size: int = 32
     classes_per_batch: int = 8
     images_per_class: int = 4

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from embeddings import metrics
 from embeddings.training import feeding, recipes
@@ -75,6 +76,7 @@ class Run:
         keras.utils.set_random_seed(config.seed)
         self.recipe = recipes.build(config, len(train.classes))
         self._is_frozen: bool | None = None
+        self._both: keras.Model | None = None
 
     def run(self) -> keras.Model:
         """Train to the end; return the encoder with the weights of its best epoch. Raises Stopped, Diverged."""
@@ -106,6 +108,7 @@ class Run:
     def _epoch(self, epoch: int) -> None:
         started = time.monotonic()
         self._enter(epoch)
+        self.recipe.trainee.optimizer.learning_rate = recipes.learning_rate(self.recipe, self.config, epoch)
         # Of what is drawn by chance inside the network, each epoch draws its own, whether it was resumed or not.
         keras.utils.set_random_seed(self.config.seed + 7919 * (epoch + 1))
         batches = self._batches(epoch)
@@ -127,9 +130,10 @@ class Run:
         return feeding.Batches(self.train, indices, draws=config.loss == "reconstruction", change=change)
 
     def _check(self) -> dict[str, float]:
-        """Return the validation: the mAP among the validation pictures, or how well they are drawn again.
+        """Return the validation: the mAP among the validation pictures and, of a classifier, how many it names rightly;
+        or how well they are drawn again.
 
-        Nothing where no two of the validation pictures have one label.
+        No mAP where no two of the validation pictures have one label.
         """
         n = min(len(self.valid), MOST_CHECKED)
         chosen = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.valid))[:n])
@@ -137,12 +141,32 @@ class Run:
             parts = np.array_split(chosen, max(1, n // _CHECK_BATCH))
             loss = self.recipe.trainee.evaluate(feeding.Batches(self.valid, parts, draws=True), verbose=0)
             return {"valid_loss": float(loss)}
-        vectors = self.recipe.encoder.predict(self.valid.pixels[chosen], batch_size=_CHECK_BATCH, verbose=0)
+        labels = self.valid.labels[chosen]
+        vectors, said = self._outputs(self.valid.pixels[chosen])
         lengths = np.linalg.norm(vectors, axis=1)
         if not (np.isfinite(lengths) & (lengths > 0)).all():
             return {"valid_map": float("nan")}
-        found = metrics.mean_average_precision(metrics.relevance_among(vectors, self.valid.labels[chosen]))
-        return {} if np.isnan(found) else {"valid_map": found}
+        found = metrics.mean_average_precision(metrics.relevance_among(vectors, labels))
+        checked = {} if np.isnan(found) else {"valid_map": found}
+        return checked if said is None else {**checked, "valid_accuracy": _accuracy(said, labels)}
+
+    def accuracy(self, pictures: Pictures) -> float:
+        """Return the share of the pictures that a classifier, with its best weights after `run`, names rightly."""
+        _, said = self._outputs(pictures.pixels)
+        if said is None:
+            raise ValueError(f"{self.config.loss} names no classes")
+        return _accuracy(said, pictures.labels)
+
+    def _outputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return the vectors and, of a classifier, what it says of the classes, from one pass."""
+        if self.config.loss != "cross-entropy":
+            return self.recipe.encoder.predict(pixels, batch_size=_CHECK_BATCH, verbose=0), None
+        if self._both is None:
+            self._both = keras.Model(
+                self.recipe.encoder.input, [self.recipe.encoder.output, self.recipe.trainee.output]
+            )
+        vectors, said = self._both.predict(pixels, batch_size=_CHECK_BATCH, verbose=0)
+        return vectors, said
 
     def _keep(self, entry: dict[str, float]) -> None:
         """Write what is needed to go on; the state comes last, so that it never names a file that is not whole."""
@@ -161,6 +185,12 @@ class Run:
         self._checkpoint(state.n_epochs - 1).unlink(missing_ok=True)
 
 
+def _accuracy(said: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """said: float32 (n, n_classes), or (n, 1) with the probability of the second of two classes."""
+    named = said[:, 0] > 0.5 if said.shape[1] == 1 else said.argmax(axis=1)
+    return float(np.mean(named == labels))
+
+
 class _Watch(keras.callbacks.Callback):
     """Reports the batches of an epoch, and ends it when the run is asked to stop."""
 
@@ -169,6 +199,7 @@ class _Watch(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._where = {"event": "batch", "epoch": epoch + 1, "epochs": n_epochs, "of": n_batches}
+        self._n_batches = n_batches
         self._report, self._is_stopped = report, is_stopped
         self._last = time.monotonic()
 
@@ -177,4 +208,10 @@ class _Watch(keras.callbacks.Callback):
             raise Stopped  # `fit` looks at its own flag between epochs only
         if time.monotonic() - self._last > _SECONDS_BETWEEN_REPORTS:
             self._last = time.monotonic()
-            self._report({**self._where, "batch": batch + 1, "loss": float((logs or {}).get("loss", np.nan))})
+            self._report(
+                {
+                    **self._where,
+                    "batch": min(batch + 1, self._n_batches),
+                    "loss": float((logs or {}).get("loss", np.nan)),
+                }
+            )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from embeddings.cores import available_cores
 from embeddings.images import RefusedImage, prepare
 
-Part = Literal["train", "valid"]
+Part = Literal["train", "valid", "test"]
 FILE_NAME = "samples.csv"
 _CHUNK_SIZE = 256
 Report = Callable[[int, int], None]
@@ -23,7 +23,7 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture to learn from or to check on. label: empty where there is none."""
+    """A picture to learn from, to check on, or to test with at the end. label: empty where there is none."""
 
     path: str
     label: str

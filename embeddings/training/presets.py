@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+Shares = tuple[float, float, float]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """A recipe. defaults: fields of TrainingConfig; any that the user names take their place.
 
+    shares: of the images that are learnt from, tested on at the end, and checked on after each epoch. A part that the
+    dataset has as a split of its own is taken as it is, and the others are drawn.
     backbone: the encoder that is trained on where none is named; empty: the site's default one.
     """
 
     summary: str
     defaults: dict[str, Any] = field(default_factory=dict)
+    shares: Shares = (0.85, 0.0, 0.15)
     needs_labels: bool = True
     takes_backbone: bool = False
     backbone: str = ""
@@ -57,6 +62,7 @@ PRESETS: dict[str, Preset] = {
     "mobilenet-classifier": Preset(
         summary="a MobileNet that learns to name the classes; its last hidden layer of 64 is the vector",
         takes_backbone=True,
+        shares=(0.75, 0.10, 0.15),
         defaults={
             "network": "backbone",
             "loss": "cross-entropy",

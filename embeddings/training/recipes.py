@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def _loss(config: TrainingConfig, n_classes: int) -> keras.losses.Loss:
 
 
 def set_stage(recipe: Recipe, config: TrainingConfig, *, is_frozen: bool) -> None:
-    """Choose which layers learn, and compile with a fresh optimizer.
+    """Choose which layers learn, and compile with a fresh optimizer, whose rate `learning_rate` gives anew each epoch.
 
     The statistics of batch normalisation stay as they came in either stage: few pictures of one kind spoil them.
     """
@@ -108,12 +109,21 @@ def set_stage(recipe: Recipe, config: TrainingConfig, *, is_frozen: bool) -> Non
     for place, layer in enumerate(reversed(recipe.backbone)):
         is_statistics = isinstance(layer, layers.BatchNormalization)
         layer.trainable = not is_frozen and place < n_last and not is_statistics
-    rate = config.learning_rate if is_frozen or not recipe.backbone else config.fine_tuning_rate
     recipe.trainee.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=keras.optimizers.Adam(config.learning_rate),
         loss=recipe.loss,
         # On a processor TensorFlow's compiler takes up to 25 s for the first epoch and saves nothing in the others.
         jit_compile=keras.backend.backend() != "tensorflow",
         # Steps of a small network are shorter than the way back to Python after each.
         steps_per_execution=_STEPS_AT_ONCE if config.network == "metric-convnet" else 1,
     )
+
+
+def learning_rate(recipe: Recipe, config: TrainingConfig, epoch: int) -> float:
+    """Return the rate of Adam in an epoch, counted from 0.
+
+    "cosine" without restarts: equation 5 of Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983.
+    """
+    is_tuning = bool(recipe.backbone) and epoch >= config.frozen_epochs
+    rate = config.fine_tuning_rate if is_tuning else config.learning_rate
+    return rate * (1 + math.cos(math.pi * epoch / config.epochs)) / 2 if config.schedule == "cosine" else rate

@@ -9,6 +9,7 @@ WIDTH, HEIGHT = 300, 90
 _TITLES = {
     "loss": "Loss",
     "valid_map": "mAP among validation images",
+    "valid_accuracy": "Accuracy on validation images",
     "valid_loss": "Loss on validation images",
 }
 

@@ -1,17 +1,21 @@
-"""The labelled images of a dataset, divided into those to learn from and those to check on."""
+"""The images of a dataset, divided into those to learn from, those to check on and those to test with."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
+from embeddings.training import batches
+from embeddings.training.presets import Shares
 from search.models import Dataset, Image
 
-VALID_SHARE = 0.15
+# Of those learnt from, tested on and checked on: see `embeddings.training.presets.Preset`.
+SHARES: Shares = (0.85, 0.0, 0.15)
 
 
 class CannotTrain(Exception):
@@ -19,12 +23,12 @@ class CannotTrain(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Labelled:
-    """Ids and labels, in the order of the ids. digest: SHA-256 of the contents, labels and their division."""
+class Divided:
+    """Ids, and label and part of each: "train", "valid" or "test". digest: SHA-256 of contents, labels and parts."""
 
     ids: list[int]
     labels: NDArray[np.str_]
-    is_valid: NDArray[np.bool_]
+    parts: NDArray[np.str_]
     has_own_valid: bool
     digest: str
 
@@ -33,60 +37,66 @@ class Labelled:
         return len(np.unique(self.labels))
 
 
-def labelled(dataset: Dataset, *, seed: int = 0) -> Labelled:
-    """Return what of a dataset can be learnt from: ready images with a label, those of the test split left out.
+def labelled(dataset: Dataset, *, seed: int = 0, shares: Shares = SHARES) -> Divided:
+    """Return what of a dataset can be learnt from and checked on: its ready images with a label.
 
-    Checked on are the images of the val split; where there are none, a share of each class is set aside by the seed.
-    Raises CannotTrain.
+    A val or test split of the dataset is taken as it is. Where there is none, its share of each class is drawn by the
+    seed; without a share for testing, a test split is left out. Raises CannotTrain.
     """
     ready = Image.objects.filter(dataset=dataset, status=Image.Status.READY)
-    usable = ready.exclude(label="").exclude(split=Image.Split.TEST).order_by("pk")
-    rows = list(usable.values_list("pk", "label", "split", "sha256"))
-    _check(dataset, ready, [label for _, label, _, _ in rows])
+    rows = list(ready.exclude(label="").order_by("pk").values_list("pk", "label", "split", "sha256"))
+    known = {label for _, label, split, _ in rows if split != Image.Split.TEST}
+    # A label that only the test split has cannot be learnt.
+    rows = [row for row in rows if row[2] != Image.Split.TEST or (shares[1] and row[1] in known)]
+    _check(dataset, ready, [label for _, label, split, _ in rows if split != Image.Split.TEST])
     labels = np.array([label for _, label, _, _ in rows])
-    is_valid = np.array([split == Image.Split.VAL for _, _, split, _ in rows])
-    has_own_valid = bool(is_valid.any())
-    if not has_own_valid:
-        is_valid = set_aside(labels, VALID_SHARE, seed)
-    digest = hashlib.sha256()
-    for (_, label, _, sha256), valid in zip(rows, is_valid, strict=True):
-        digest.update(f"{sha256} {label} {valid:d}\n".encode())
-    return Labelled(
+    splits = np.array([split for _, _, split, _ in rows])
+    return Divided(
         ids=[pk for pk, _, _, _ in rows],
         labels=labels,
-        is_valid=is_valid,
-        has_own_valid=has_own_valid,
-        digest=digest.hexdigest(),
+        parts=(parts := _parts(labels, splits, shares, seed)),
+        has_own_valid=bool((splits == Image.Split.VAL).any()),
+        digest=_digest([sha256 for _, _, _, sha256 in rows], labels, parts),
     )
 
 
-def all_ready(dataset: Dataset) -> Labelled:
+def unlabelled(dataset: Dataset, *, seed: int = 0, shares: Shares = SHARES) -> Divided:
     """Return every ready image of a dataset but those of the test split, for what is learnt without labels.
 
-    Raises CannotTrain where there is none.
+    All are drawn from alike, whatever split they are of. Raises CannotTrain where there is none.
     """
     ready = Image.objects.filter(dataset=dataset, status=Image.Status.READY).exclude(split=Image.Split.TEST)
     rows = list(ready.order_by("pk").values_list("pk", "sha256"))
     if not rows:
         raise CannotTrain(f"{dataset.name} has no image that can be used. Import some, or wait for the workers.")
-    return Labelled(
+    labels = np.full(len(rows), "")
+    return Divided(
         ids=[pk for pk, _ in rows],
-        labels=np.full(len(rows), ""),
-        is_valid=np.zeros(len(rows), dtype=bool),
+        labels=labels,
+        parts=(parts := _parts(labels, labels, shares, seed)),
         has_own_valid=False,
-        digest=hashlib.sha256("\n".join(sha256 for _, sha256 in rows).encode()).hexdigest(),
+        digest=_digest([sha256 for _, sha256 in rows], labels, parts),
     )
 
 
-def set_aside(labels: NDArray[np.str_], share: float, seed: int) -> NDArray[np.bool_]:
-    """Return which images to set aside, bool (n,): a share of each class, none of a class of one."""
-    chosen = np.zeros(len(labels), dtype=bool)
-    generator = np.random.default_rng(seed)
-    for label in np.unique(labels):
-        places = generator.permutation(np.flatnonzero(labels == label))
-        n_chosen = max(1, round(share * len(places))) if len(places) > 1 else 0
-        chosen[places[:n_chosen]] = True
-    return chosen
+def _parts(labels: NDArray[np.str_], splits: NDArray[np.str_], shares: Shares, seed: int) -> NDArray[np.str_]:
+    """Return the part of each image: that of its split, or one drawn for the parts that the dataset does not have."""
+    parts = np.full(len(labels), "train")
+    parts[splits == Image.Split.VAL] = "valid"
+    parts[splits == Image.Split.TEST] = "test"
+    test_share = 0.0 if (parts == "test").any() else shares[1]
+    valid_share = 0.0 if (parts == "valid").any() else shares[2]
+    drawn_from = np.flatnonzero(parts == "train")
+    numbers = np.unique(labels, return_inverse=True)[1][drawn_from]
+    _, test, valid = batches.split(numbers, seed=seed, shares=(1 - test_share - valid_share, test_share, valid_share))
+    parts[drawn_from[test]] = "test"
+    parts[drawn_from[valid]] = "valid"
+    return parts
+
+
+def _digest(contents: Sequence[str], labels: NDArray[np.str_], parts: NDArray[np.str_]) -> str:
+    lines = (f"{content} {label} {part}\n" for content, label, part in zip(contents, labels, parts, strict=True))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _check(dataset: Dataset, ready: QuerySet[Image], labels: list[str]) -> None:

@@ -13,7 +13,7 @@ from embeddings import heads
 from embeddings.specs import EncoderSpec
 from search import encoders, vectors
 from search.models import Dataset, Encoder, Job
-from search.training.labelled import CannotTrain, Labelled, all_ready, labelled
+from search.training.labelled import CannotTrain, Divided, labelled, unlabelled
 
 Method = Literal["discriminant", "pca", "centring"]
 FAMILY = "linear_head"
@@ -81,7 +81,7 @@ def fit(request: HeadRequest, job: Job) -> Fitted:
     if request.backbone.spec.get("backbone"):
         raise CannotTrain(f"{request.backbone.name} is a linear head itself. Choose the encoder that it sits on.")
     is_taught = request.method == "discriminant"
-    data = labelled(request.dataset, seed=request.seed) if is_taught else all_ready(request.dataset)
+    data = labelled(request.dataset, seed=request.seed) if is_taught else unlabelled(request.dataset)
     try:
         head, facts = _fit(request, data, _stored(request, data))
     except heads.CannotFit as error:
@@ -127,7 +127,7 @@ def _check_numbers(request: HeadRequest) -> None:
         raise CannotTrain(f"A shrinkage is above 0 and at most 1; got {request.shrinkage}.")
 
 
-def _stored(request: HeadRequest, data: Labelled) -> NDArray[np.float32]:
+def _stored(request: HeadRequest, data: Divided) -> NDArray[np.float32]:
     """Return the backbone's vectors of the images, float32 (n, dim)."""
     ids, stored = vectors.read(request.backbone, data.ids)
     if len(ids) < len(data.ids):
@@ -139,12 +139,12 @@ def _stored(request: HeadRequest, data: Labelled) -> NDArray[np.float32]:
     return stored
 
 
-def _fit(request: HeadRequest, data: Labelled, stored: NDArray[np.float32]) -> tuple[heads.LinearHead, dict[str, Any]]:
+def _fit(request: HeadRequest, data: Divided, stored: NDArray[np.float32]) -> tuple[heads.LinearHead, dict[str, Any]]:
     if request.method == "centring":
         return heads.fit_centring(stored), {}
     if request.method == "pca":
         return heads.fit_pca(stored, request.dim or min(256, len(stored) - 1, stored.shape[1])), {}
-    learnt, checked = ~data.is_valid, data.is_valid
+    learnt, checked = data.parts == "train", data.parts == "valid"
     choice = heads.fit_discriminant(
         stored[learnt],
         data.labels[learnt],

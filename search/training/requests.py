@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ from embeddings.training.presets import PRESETS
 from search import encoders
 from search.models import Dataset, Image, Job
 from search.training import linear_head
-from search.training.labelled import CannotTrain, Labelled, all_ready, labelled, set_aside
+from search.training.labelled import CannotTrain, Divided, labelled, unlabelled
 from search.work import jobs
 
-_VALID_SHARE = 0.15
 MAX_NAMED = 10
 
 
@@ -71,7 +70,12 @@ def begin_network(request: Wanted) -> Job:
     job = jobs.begin(
         Job.Kind.TRAIN,
         parameters
-        | {"n_images": len(data.ids), "n_classes": data.n_classes, "seed": config.seed, "data_sha256": data.digest},
+        | {
+            "n_images": int((data.parts != "test").sum()),
+            "n_classes": data.n_classes,
+            "seed": config.seed,
+            "data_sha256": data.digest,
+        },
         request.owner,
     )
     folder = run_folder(job)
@@ -119,31 +123,30 @@ def _check_numbers(config: TrainingConfig) -> None:
         raise CannotTrain(f"--input-size must be a multiple of 16 for an autoencoder; got {config.input_size}.")
 
 
-def _data(request: Wanted, config: TrainingConfig) -> Labelled:
-    if PRESETS[request.preset].needs_labels:
-        data = labelled(request.dataset, seed=config.seed)
-        if config.loss == "pairs":
-            data = _with_pairs(data)
-        return data
-    data = all_ready(request.dataset)
+def _data(request: Wanted, config: TrainingConfig) -> Divided:
+    preset = PRESETS[request.preset]
+    if preset.needs_labels:
+        data = labelled(request.dataset, seed=config.seed, shares=preset.shares)
+        return _with_pairs(data) if config.loss == "pairs" else data
+    data = unlabelled(request.dataset, seed=config.seed, shares=preset.shares)
     if len(data.ids) < 2:
         raise CannotTrain(f"{request.dataset.name} has one image; there has to be one to learn from and one to check.")
-    return replace(data, is_valid=set_aside(data.labels, _VALID_SHARE, config.seed))
+    return data
 
 
-def _with_pairs(data: Labelled) -> Labelled:
+def _with_pairs(data: Divided) -> Divided:
     """Refuse classes that have no second image to learn from: an anchor needs a positive."""
-    labels, counts = np.unique(data.labels[~data.is_valid], return_counts=True)
+    labels, counts = np.unique(data.labels[data.parts == "train"], return_counts=True)
     lonely = ", ".join(labels[counts == 1][:MAX_NAMED])
     if lonely:
         raise CannotTrain(f"A pair needs two images of a label to learn from, and these have one: {lonely}.")
     return data
 
 
-def _samples(data: Labelled) -> list[Sample]:
+def _samples(data: Divided) -> list[Sample]:
     paths = {image.pk: str(image.original) for image in Image.objects.filter(pk__in=data.ids)}
     return [
-        Sample(path=paths[pk], label=str(label), part="valid" if is_valid else "train")
-        for pk, label, is_valid in zip(data.ids, data.labels, data.is_valid, strict=True)
+        Sample(path=paths[pk], label=str(label), part=str(part))  # type: ignore[arg-type]  # one of the three
+        for pk, label, part in zip(data.ids, data.labels, data.parts, strict=True)
         if pk in paths
     ]

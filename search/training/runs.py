@@ -28,7 +28,8 @@ from search.work import jobs
 
 _STOPPED = 3
 _SECONDS_BETWEEN_LOOKS = 1.0
-_MEASURES = {"valid_map": "mAP", "valid_loss": "validation loss"}
+_MEASURES = {"valid_map": "mAP", "valid_accuracy": "accuracy", "valid_loss": "validation loss"}
+_TESTED = ("test_accuracy", "n_tested")
 
 
 class RunStopped(Exception):
@@ -170,6 +171,7 @@ def _install(job: Job, folder: Path) -> Encoder:
     }
     job.refresh_from_db(fields=["progress"])
     history = job.progress.get("history", [])
+    tested = {name: job.progress[name] for name in _TESTED if name in job.progress}
     encoder, _ = Encoder.objects.get_or_create(
         name=spec.name,
         defaults={
@@ -180,7 +182,7 @@ def _install(job: Job, folder: Path) -> Encoder:
                 "input_size": spec.input_size,
                 "n_classes": 0,
                 "description": _description(job),
-                "training": {**facts, "history": history},
+                "training": {**facts, **tested, "history": history},
             },
             "weights_sha256": stored.weights_sha256,
             "job": job,

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from embeddings.encoder import Encoder as Network
+from embeddings.training.presets import PRESETS
 from search import encoders
 from search.models import Dataset, Embedding, Encoder, Image, Job
 from search.training import running
@@ -123,12 +124,38 @@ def test_images_of_the_test_split_teach_nothing_and_those_of_val_are_checked_on(
     Image.objects.filter(pk__in=[colours[1].pk, colours[7].pk]).update(split="val")
     data = labelled(Dataset.objects.get())
     assert colours[0].pk not in data.ids
-    assert {pk for pk, valid in zip(data.ids, data.is_valid, strict=True) if valid} == {colours[1].pk, colours[7].pk}
+    assert {pk for pk, part in zip(data.ids, data.parts, strict=True) if part == "valid"} == {
+        colours[1].pk,
+        colours[7].pk,
+    }
+
+
+def test_a_classifier_tests_on_the_test_split_and_not_on_labels_that_nothing_teaches(colours: list[Image]) -> None:
+    Image.objects.filter(pk__in=[colours[0].pk, colours[7].pk]).update(split="test")
+    Image.objects.filter(pk=colours[8].pk).update(split="test", label="unheard of")
+    data = labelled(Dataset.objects.get(), shares=PRESETS["mobilenet-classifier"].shares)
+    assert {pk for pk, part in zip(data.ids, data.parts, strict=True) if part == "test"} == {
+        colours[0].pk,
+        colours[7].pk,
+    }
+    assert sorted(data.labels[data.parts == "valid"]) == ["cold", "warm"]
+
+
+def test_a_dataset_without_splits_is_divided_75_10_15(dataset: Dataset, add_image: AddImage) -> None:
+    for number in range(40):
+        add_image(f"#{6 * number:02x}4040", label="warm" if number % 2 else "cold")
+    data = labelled(dataset, shares=PRESETS["mobilenet-classifier"].shares)
+    counted = {
+        label: [int(((data.labels == label) & (data.parts == part)).sum()) for part in ("train", "test", "valid")]
+        for label in ("warm", "cold")
+    }
+    assert counted == {"warm": [15, 2, 3], "cold": [15, 2, 3]}
+    assert labelled(dataset, shares=PRESETS["mobilenet-classifier"].shares).digest == data.digest
 
 
 def test_without_a_val_split_some_of_each_class_are_set_aside_and_the_same_ones_again(colours: list[Image]) -> None:
     data = labelled(Dataset.objects.get(), seed=3)
-    assert sorted(data.labels[data.is_valid]) == ["cold", "warm"]
+    assert sorted(data.labels[data.parts == "valid"]) == ["cold", "warm"]
     assert labelled(Dataset.objects.get(), seed=3).digest == data.digest
 
 

@@ -52,8 +52,9 @@ examples:
   manage.py use_encoder mobilenet_v2-grocery-head
 
 Learnt from are the labelled images outside the test split; checked on are those of the val split, or 15 % of each
-class where there is none. The epoch with the best validation is kept. A run that was stopped or killed goes on with
---resume and its number."""
+class where there is none. mobilenet-classifier is tested at the end as well, on the images of the test split, or 10 %
+of each class. The epoch with the best validation is kept. A run that was stopped or killed goes on with --resume and
+its number."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         presets = "\n".join(f"  {name:<21} {words}" for name, words in requests.SUMMARIES.items())
@@ -87,6 +88,7 @@ class where there is none. The epoch with the best validation is kept. A run tha
         network.add_argument("--loss", choices=requests.LOSSES)
         network.add_argument("--pooling", choices=["average", "flatten"], help="how places become one vector")
         network.add_argument("--depth", choices=["published", "residual"], help="of the network of metric-pairs")
+        network.add_argument("--schedule", choices=["constant", "cosine"], help="of the learning rate over the epochs")
         network.add_argument("--distance", choices=["cosine", "l2"])
         network.add_argument("--augmentation", metavar="NAMES", help="with commas; none switches all off")
         network.add_argument("--jitter", action="store_true", default=None, help="shift and mirror small images")
@@ -130,7 +132,8 @@ class where there is none. The epoch with the best validation is kept. A run tha
         return running.carry_out(job, embeds=not options["no_embed"], bars=bars)
 
     def _wanted(self, options: dict[str, Any], dataset: Dataset) -> Wanted:
-        names = ["dim", "seed", "method", "shrinkage", "loss", "pooling", "depth", "distance", "jitter", "from_scratch"]
+        names = ["dim", "seed", "method", "shrinkage", "loss", "pooling", "depth", "schedule", "distance"]
+        names += ["jitter", "from_scratch"]
         changes = {name: options[name] for name in [*names, *(name.replace("-", "_") for name in NUMBERS)]}
         if options["augmentation"] is not None:
             words = [word.strip() for word in options["augmentation"].split(",")]
@@ -162,6 +165,8 @@ class where there is none. The epoch with the best validation is kept. A run tha
                 f"mAP on {checked['n']:,} validation images: {checked['map_before']:.3f} before, "
                 f"{checked['map_after']:.3f} with it (shrinkage {report.facts['shrinkage']})."
             )
+        if "test_accuracy" in report.facts:
+            write(f"It names {report.facts['test_accuracy']:.1%} of {report.facts['n_tested']:,} test images rightly.")
         write(f"Try it:     manage.py search_image FILE --encoder {name}")
         write(f"The rest:   manage.py embed_images --encoder {name}")
         write(f"Choose it:  manage.py use_encoder {name}")

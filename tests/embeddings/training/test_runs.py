@@ -175,6 +175,29 @@ def test_an_autoencoder_learns_without_labels_and_keeps_its_lengths(samples: lis
     assert abs(lengths[0] - 1) > 1e-3
 
 
+def test_a_classifier_tells_how_many_it_names_rightly(samples: list[Sample], tmp_path: Path) -> None:
+    config = replace(CONFIG, loss="cross-entropy", batch_size=8, batches_per_epoch=0, epochs=5)
+    tested = [replace(one, part="test") if number % 5 == 1 else one for number, one in enumerate(samples)]
+    events = finish(make_run(tmp_path / "classifier", config, tested))
+    epochs = [event for event in events if event["event"] == "epoch"]
+    assert epochs[-1]["valid_accuracy"] > 0.9
+    assert events[-1]["n_tested"] == 12
+    assert events[-1]["test_accuracy"] > 0.8
+    assert round(12 * events[-1]["test_accuracy"], 6) % 1 == 0
+
+
+def test_a_cosine_lets_the_rate_fall_towards_nothing() -> None:
+    from embeddings.training import recipes
+
+    config = replace(CONFIG, schedule="cosine", epochs=10)
+    recipe = recipes.build(config, 3)
+    rates = [recipes.learning_rate(recipe, config, epoch) for epoch in range(10)]
+    assert rates[0] == config.learning_rate
+    assert rates[5] == pytest.approx(config.learning_rate / 2)
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] > 0
+
+
 def test_a_loss_that_is_no_number_ends_the_run_in_words(samples: list[Sample], tmp_path: Path) -> None:
     folder = make_run(tmp_path / "diverged", replace(CONFIG, learning_rate=1e30), samples)
     out, _ = (process := start(folder)).communicate(timeout=120)
