@@ -1,5 +1,5 @@
 # ImgSim for docker compose: one image for web, worker and beat. docker build --build-arg REQUIREMENTS=requirements-gpu.txt
-# makes the one for worker-gpu.
+# makes the one for worker-gpu and trainer-gpu.
 FROM python:3.12-slim AS build
 ARG REQUIREMENTS=requirements.txt
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -1,14 +1,16 @@
 """Build an encoder's network in Keras, export it to the CPU runtime and hold the one against the other.
 
-Run as a program, `python -m embeddings.convert NAME WEIGHTS SAMPLES FOLDER`, by `embeddings.install`: TensorFlow then
-lives and dies in a process of its own.
+Run as a program, `python -m embeddings.convert NAME WEIGHTS SAMPLES FOLDER`, by `embeddings.install.run_convert`:
+TensorFlow then lives and dies in a process of its own. With `NAME.json` for WEIGHTS, the network is one that was
+trained here, FOLDER/NAME.keras, which the file describes.
 """
 
+import json
 import os
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +53,25 @@ def convert(name: str, weights_path: Path, samples: NDArray[np.uint8], folder: P
     arrays, weights_sha256 = load_weights(spec, weights_path)
     _say("Building the network in Keras")
     return export(build(name, arrays), spec, samples, folder, weights_sha256=weights_sha256)
+
+
+def convert_trained(description: Path, samples: NDArray[np.uint8], folder: Path) -> StoredEncoder:
+    """Write the files of an encoder that was trained: its network is in `folder` already.
+
+    description: a file of `describe`. Raises NotTheSame as `convert` does.
+    """
+    # Local, as above.
+    from embeddings.networks import load
+
+    fields = json.loads(description.read_text(encoding="utf-8"))
+    weights_sha256 = fields.pop("weights_sha256")
+    spec = EncoderSpec(**fields)
+    return export(load(folder / f"{spec.name}.keras"), spec, samples, folder, weights_sha256=weights_sha256)
+
+
+def describe(spec: EncoderSpec, weights_sha256: str, path: Path) -> None:
+    """Write for `convert_trained` what an encoder without a source is."""
+    path.write_text(json.dumps(asdict(spec) | {"weights_sha256": weights_sha256}), encoding="utf-8")
 
 
 def export(
@@ -155,7 +176,11 @@ def main() -> None:
     # Keras writes its own settings into a folder, by default in the user's home.
     os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir(), f"imgsim-keras-{os.geteuid()}")))
     name, weights_path, samples_path, folder = sys.argv[1:]
-    convert(name, Path(weights_path), np.load(samples_path, allow_pickle=False), Path(folder))
+    samples = np.load(samples_path, allow_pickle=False)
+    if weights_path.endswith(".json"):
+        convert_trained(Path(weights_path), samples, Path(folder))
+    else:
+        convert(name, Path(weights_path), samples, Path(folder))
 
 
 if __name__ == "__main__":

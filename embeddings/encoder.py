@@ -1,10 +1,11 @@
-"""Turn pictures into vectors: `Encoder.load(folder).encode(images)`. Imports neither Keras nor TensorFlow."""
+"""Turn pictures into vectors: `Encoder.load(folder).encode(images)`; on a CPU without Keras and TensorFlow."""
 
+import logging
 import os
 import threading
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,16 @@ from embeddings.specs import EncoderSpec
 from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
 
 if TYPE_CHECKING:
+    from embeddings.gpu import GpuNetwork
     from embeddings.runtime import CpuNetwork
 
 __all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing", "HeadedEncoder"]
 
+logger = logging.getLogger(__name__)
+
 Vectors = NDArray[np.float32]
 Tags = list[tuple[str, float]]
+Processor = Literal["cpu", "gpu"]
 
 _DATA = Path(__file__).parent / "data"
 
@@ -31,19 +36,30 @@ class BrokenVectors(RuntimeError):
 class Encoder:
     """An installed encoder. The network is compiled on first use, again after a fork; threads may share it."""
 
-    def __init__(self, stored: StoredEncoder, folder: Path, *, n_threads: int | None = None) -> None:
+    def __init__(
+        self, stored: StoredEncoder, folder: Path, *, n_threads: int | None = None, processor: Processor = "cpu"
+    ) -> None:
         self.spec: EncoderSpec = stored.spec
         self._stored = stored
         self._folder = folder
         self._n_threads = n_threads
+        self._processor = processor
         self._lock = threading.Lock()
-        self._networks: dict[int, CpuNetwork] = {}
+        self._networks: dict[int, CpuNetwork | GpuNetwork] = {}
 
     @classmethod
-    def load(cls, folder: Path, *, n_threads: int | None = None, backbone: "Encoder | None" = None) -> "Encoder":
+    def load(
+        cls,
+        folder: Path,
+        *,
+        n_threads: int | None = None,
+        processor: Processor = "cpu",
+        backbone: "Encoder | None" = None,
+    ) -> "Encoder":
         """Return the encoder in `folder`, quickly: the network itself is read on first use.
 
         n_threads: cores for one call of `encode`; all by default, 1 where a process runs on every core.
+        processor: "gpu" runs the network in Keras on a GPU; where Keras finds none, on the CPU, and the log says so.
         backbone: what a linear head sits on, where it is loaded already; by default it is loaded from beside `folder`.
         Raises EncoderMissing, EncoderDamaged.
         """
@@ -53,9 +69,11 @@ class Encoder:
                 stored.verify(folder)
         if stored.spec.backbone:
             return HeadedEncoder(
-                stored, folder, backbone or cls.load(folder.parent / stored.spec.backbone, n_threads=n_threads)
+                stored,
+                folder,
+                backbone or cls.load(folder.parent / stored.spec.backbone, n_threads=n_threads, processor=processor),
             )
-        return cls(stored, folder, n_threads=n_threads)
+        return cls(stored, folder, n_threads=n_threads, processor=processor)
 
     @property
     def weights_sha256(self) -> str:
@@ -107,7 +125,7 @@ class Encoder:
             raise ValueError(f"expected uint8 images of shape (n, {size}, {size}, 3), received {received}")
         return self._compiled().run(images)
 
-    def _compiled(self) -> "CpuNetwork":
+    def _compiled(self) -> "CpuNetwork | GpuNetwork":
         with self._lock:
             # A forked child has the parent's network but not its threads: it must compile its own, and must never
             # free the parent's, which would wait for them.
@@ -115,8 +133,16 @@ class Encoder:
                 self._networks[os.getpid()] = self._compile()
             return self._networks[os.getpid()]
 
-    def _compile(self) -> "CpuNetwork":
-        # Local: the runtime's libraries load on first use, not when a page or a command imports this module.
+    def _compile(self) -> "CpuNetwork | GpuNetwork":
+        # Local: the runtimes' libraries load on first use, not when a page or a command imports this module.
+        if self._processor == "gpu":
+            from embeddings.gpu import GpuNetwork, NoGpu
+
+            self._stored.verify(self._folder, suffixes=(".keras",))
+            try:
+                return GpuNetwork(self._folder / f"{self.spec.name}.keras")
+            except NoGpu as error:
+                logger.warning("%s: %s computes on the processor.", error, self.spec.name)
         from embeddings.runtime import CpuNetwork
 
         self._stored.verify(self._folder, suffixes=(".xml", ".bin"))

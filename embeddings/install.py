@@ -90,12 +90,18 @@ def _build(
     load_weights(spec, weights_path)
     np.save(scratch / "samples.npy", sample_images)
     (scratch / "encoder").mkdir()
-    arguments = [spec.name, weights_path.resolve(), scratch.resolve() / "samples.npy", scratch.resolve() / "encoder"]
-    _run_convert([str(argument) for argument in arguments], report)
+    run_convert(
+        spec.name, weights_path.resolve(), scratch.resolve() / "samples.npy", scratch.resolve() / "encoder", report
+    )
     return StoredEncoder.read(scratch / "encoder")
 
 
-def _run_convert(arguments: list[str], report: Report) -> None:
+def run_convert(name: str, weights_path: Path, samples_path: Path, folder: Path, report: Report) -> None:
+    """Run `embeddings.convert` as a program, with TensorFlow on the processor, whatever this process runs on.
+
+    Raises ConversionFailed.
+    """
+    arguments = [name, str(weights_path), str(samples_path), str(folder)]
     command = [sys.executable, "-m", "embeddings.convert", *arguments]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as child:
@@ -106,7 +112,7 @@ def _run_convert(arguments: list[str], report: Report) -> None:
             lines = errors.read().strip().splitlines()
             # A process that a signal ended (a negative status) said nothing about it: its last line is another matter.
             reason = lines[-1] if lines and child.returncode > 0 else f"exit status {child.returncode}"
-            raise ConversionFailed(f"could not convert {arguments[0]}: {reason}")
+            raise ConversionFailed(f"could not convert {name}: {reason}")
 
 
 @contextmanager

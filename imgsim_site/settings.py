@@ -238,6 +238,10 @@ CONTENT_SECURITY_POLICY = {
 
 # Encoders live here, one folder each.
 ENCODERS_ROOT = VAR / "encoders"
+# What workers embed on: "cpu", or "gpu" for Keras on a GPU, where there is one.
+EMBED_ON = env.str("EMBED_ON", default="cpu").lower()
+if EMBED_ON not in {"cpu", "gpu"}:
+    raise ImproperlyConfigured(f"EMBED_ON must be cpu or gpu; it is {EMBED_ON!r}.")
 # Up to so many rows in scope a search compares every vector; above, it uses the index.
 EXACT_SEARCH_UP_TO = env.int("EXACT_SEARCH_UP_TO", default=30_000)
 if EXACT_SEARCH_UP_TO < 0:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from embeddings import images, specs
 from embeddings.encoder import Encoder as Network
-from embeddings.encoder import EncoderDamaged, EncoderMissing
+from embeddings.encoder import EncoderDamaged, EncoderMissing, Processor
 from search.models import Encoder
 from search.text import is_storable
 
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 _networks: dict[str, Network] = {}
 _loading = threading.RLock()
 _n_threads: int | None = None
+_processor: Processor = "cpu"
 
 
 class NoEncoder(Exception):
@@ -59,7 +60,12 @@ def _loaded(encoder: Encoder) -> Network:
     """Load a network; a linear head shares its backbone with whoever else uses it in this process."""
     backbone = Encoder.objects.filter(name=encoder.spec.get("backbone", "")).first()
     try:
-        return Network.load(encoder.folder, n_threads=_n_threads, backbone=network(backbone) if backbone else None)
+        return Network.load(
+            encoder.folder,
+            n_threads=_n_threads,
+            processor=_processor,
+            backbone=network(backbone) if backbone else None,
+        )
     except (EncoderMissing, EncoderDamaged) as error:
         raise NoEncoder(str(error)) from error
 
@@ -69,6 +75,14 @@ def use_threads(n_threads: int | None) -> None:
     global _n_threads
     with _loading:
         _n_threads = n_threads
+        _networks.clear()
+
+
+def use_processor(processor: Processor) -> None:
+    """Say what this process encodes on. Only workers say "gpu": Keras has no place in the web process."""
+    global _processor
+    with _loading:
+        _processor = processor
         _networks.clear()
 
 

@@ -1,13 +1,20 @@
 """What workers do. Each task takes ids, calls one function, and can be run twice."""
 
 from celery import shared_task
-from celery.signals import task_prerun, worker_process_init
+from celery.signals import task_prerun, worker_init, worker_process_init
+from django.conf import settings
 from django.db import close_old_connections
 
 from search import embedding, encoders
 from search.models import Encoder
 from search.training import running
 from search.work import reconciling
+
+
+@worker_init.connect
+def encode_on_the_chosen_processor(**_: object) -> None:
+    """Let the worker, and the children that it will have, encode on a GPU where the settings say so."""
+    encoders.use_processor(settings.EMBED_ON)
 
 
 @worker_process_init.connect

@@ -61,14 +61,14 @@ class Site:
         return json.loads(done.stdout.splitlines()[-1])
 
     @contextlib.contextmanager
-    def process(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a Python program beside; end it, and its children, at the end."""
+    def process(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a Python program beside, with more in its environment; end it, and its children, at the end."""
         self.var.mkdir(parents=True, exist_ok=True)
         with (self.var / f"{command[1]}.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=ROOT,
-                env=self.environment,
+                env=self.environment | environment,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

@@ -28,7 +28,7 @@ def build_network(input_size: int, dim: int, *, distance: Distance = "cosine") -
     pictures = keras.Input((input_size, input_size, 3), dtype="uint8", name="pictures")
     latent = _encode(pictures, dim)
     drawn = _decode(latent, input_size // _STEP)
-    vectors = layers.UnitNormalization(name="vectors")(latent) if distance == "cosine" else latent
+    vectors = layers.UnitNormalization(dtype="float32", name="vectors")(latent) if distance == "cosine" else latent
     autoencoder = keras.Model(pictures, drawn, name="conv_autoencoder")
     return autoencoder, keras.Model(pictures, vectors, name="conv_encoder")
 
@@ -40,7 +40,8 @@ def _encode(pictures: keras.KerasTensor, dim: int) -> keras.KerasTensor:
     x = layers.Conv2D(_THIN, 1, activation="relu", name="thin")(x)
     # With zeros a black picture would have no direction at first, and its gradient would be 1e12 or not a number.
     bias = keras.initializers.RandomNormal(stddev=0.01)
-    return layers.Dense(dim, bias_initializer=bias, name="pool")(layers.Flatten(name="flatten")(x))
+    flat = layers.Flatten(name="flatten")(x)
+    return layers.Dense(dim, bias_initializer=bias, dtype="float32", name="pool")(flat)
 
 
 def _decode(latent: keras.KerasTensor, side: int) -> keras.KerasTensor:
@@ -50,4 +51,5 @@ def _decode(latent: keras.KerasTensor, side: int) -> keras.KerasTensor:
     x = layers.Conv2D(_WIDTHS[-1], 1, activation="relu")(x)
     for channels in _WIDTHS[-2::-1]:
         x = layers.Conv2DTranspose(channels, 3, strides=2, padding="same", activation="relu")(x)
-    return layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="sigmoid", name="drawn")(x)
+    drawn = layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="sigmoid", dtype="float32", name="drawn")
+    return drawn(x)

@@ -34,8 +34,8 @@ def build_network(input_size: int, dim: int, *, depth: Depth) -> keras.Model:
     x = layers.GlobalAveragePooling2D(name="mean")(_BODIES[depth](x))
     # With zeros a black picture would have no direction at first, and its gradient would be 1e12 or not a number.
     bias = keras.initializers.RandomNormal(stddev=0.01)
-    x = layers.Dense(dim, bias_initializer=bias, name="pool")(x)
-    vectors = layers.UnitNormalization(name="vectors")(x)
+    x = layers.Dense(dim, bias_initializer=bias, dtype="float32", name="pool")(x)
+    vectors = layers.UnitNormalization(dtype="float32", name="vectors")(x)
     return keras.Model(pictures, vectors, name=f"metric_convnet_{depth}")
 
 

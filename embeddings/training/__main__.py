@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from embeddings.training.device import choose_backend
+from embeddings.device import choose_backend
 
 STOPPED = 3
 

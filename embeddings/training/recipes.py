@@ -11,9 +11,12 @@ from keras import layers
 
 from embeddings import networks
 from embeddings.networks import conv_autoencoder, metric_convnet
+from embeddings.networks.precision import in_precision
 from embeddings.training import losses
 from embeddings.training.config import TrainingConfig
 
+# What is behind the features is small and exact, whatever the layers before it compute in on a GPU.
+_EXACT = "float32"
 # Added before the length is made 1: of ReLU features all can be 0, and a vector needs a direction.
 _TINY = 1e-6
 _STEPS_AT_ONCE = 20
@@ -56,19 +59,22 @@ def _on_backbone(config: TrainingConfig, n_classes: int) -> Recipe:
     else:
         features = pool.output
     for number, width in enumerate(config.hidden):
-        features = layers.Dense(width, activation="relu", name=f"hidden_{number}")(features)
+        features = layers.Dense(width, activation="relu", dtype=_EXACT, name=f"hidden_{number}")(features)
     activation = "relu" if config.loss == "cross-entropy" else None
-    features = layers.Dense(config.dim, activation=activation, name="projection")(features)
+    features = layers.Dense(config.dim, activation=activation, dtype=_EXACT, name="projection")(features)
     vectors = features
     if config.distance == "cosine":
-        vectors = layers.UnitNormalization(name="vectors")(layers.Rescaling(1.0, _TINY, name="direction")(features))
+        vectors = layers.Rescaling(1.0, _TINY, dtype=_EXACT, name="direction")(features)
+        vectors = layers.UnitNormalization(dtype=_EXACT, name="vectors")(vectors)
     encoder = keras.Model(network.input, vectors, name=config.name.replace("-", "_"))
     trained = () if config.from_scratch else tuple(one for one in network.layers if one in encoder.layers)
     return _with_loss(config, n_classes, network.input, features, encoder, trained)
 
 
 def _loaded(config: TrainingConfig) -> keras.Model:
-    return networks.load(Path(config.backbone_folder, f"{config.backbone}.keras"))
+    network = networks.load(Path(config.backbone_folder, f"{config.backbone}.keras"))
+    policy = keras.config.dtype_policy().name
+    return network if policy == _EXACT else in_precision(network, policy)
 
 
 def _with_loss(
@@ -84,9 +90,9 @@ def _with_loss(
     if config.loss == "cross-entropy":
         # Two classes are one question: sigmoid, as published.
         n_outputs, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
-        outputs = layers.Dense(n_outputs, activation=activation, name="classes")(features)
+        outputs = layers.Dense(n_outputs, activation=activation, dtype=_EXACT, name="classes")(features)
     elif config.loss == "proxy-anchor":
-        outputs = losses.Proxies(n_classes, name="proxies")(features)
+        outputs = losses.Proxies(n_classes, dtype=_EXACT, name="proxies")(features)
     return Recipe(trainee=keras.Model(pictures, outputs), encoder=encoder, loss=loss, backbone=backbone)
 
 

@@ -54,7 +54,7 @@ def n_workers(timeout_s: float = 1.0) -> int:
     """Return how many workers that embed answer within a time; 0 where the broker is out of reach."""
     try:
         answers = current_app.control.ping(timeout=timeout_s)
-        return sum(not name.startswith("trainer@") for answer in answers for name in answer)
+        return sum(not name.startswith("trainer") for answer in answers for name in answer)
     except Exception:  # noqa: BLE001 -- as above
         return 0
 

@@ -35,6 +35,14 @@ def test_workers_embed_what_a_command_imports(site: Site, pictures: Path) -> Non
     assert (again["added"], again["unchanged"], again["embedded"]) == (0, 432, 0)
 
 
+def test_threads_that_find_no_gpu_embed_on_the_processor(site: Site, pictures: Path) -> None:
+    options = ["-n", "worker-gpu@%h", "-l", "WARNING", "--pool", "threads", "--concurrency", "4"]
+    with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options, EMBED_ON="gpu"):
+        report = site.manage_json("import_images", str(pictures / "drawings"), "--dataset", "by threads", "--wait")
+    assert (report["added"], report["embedded"], report["refused"]) == (432, 432, [])
+    assert "mobilenet_v2 computes on the processor" in (site.var / "celery.log").read_text()
+
+
 def test_a_command_embeds_alone_what_workers_would(site: Site, pictures: Path) -> None:
     report = site.manage_json("import_images", str(pictures / "photographs"), "--dataset", "alone", "--sync")
     assert (report["added"], report["embedded"], report["pending"]) == (306, 306, 0)

@@ -14,7 +14,7 @@ from compose_spec import PyCompose
 PROJECT = Path(__file__).parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"
 SECRETS = {"SECRET_KEY": "secret", "POSTGRES_PASSWORD": "secret"}
-SERVICES = {"db", "redis", "prepare", "web", "worker", "trainer", "beat", "worker-gpu"}
+SERVICES = {"db", "redis", "prepare", "web", "worker", "trainer", "beat", "worker-gpu", "trainer-gpu"}
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?[^}]*)?\}")
 
 
@@ -56,16 +56,25 @@ def test_every_lasting_service_has_a_health_check_and_comes_back(services: dict[
 
 
 def test_the_site_starts_after_the_tables_are_made(services: dict[str, dict[str, Any]]) -> None:
-    for name in ("web", "worker", "trainer", "beat", "worker-gpu"):
+    for name in ("web", "worker", "trainer", "beat", "worker-gpu", "trainer-gpu"):
         assert services[name]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
     assert services["prepare"]["depends_on"]["db"]["condition"] == "service_healthy"
 
 
-def test_the_gpu_worker_asks_for_a_gpu_and_starts_only_with_its_profile(services: dict[str, dict[str, Any]]) -> None:
-    worker = services["worker-gpu"]
-    assert worker["profiles"] == ["gpu"]
-    assert worker["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
-    assert worker["build"]["args"] == {"REQUIREMENTS": "requirements-gpu.txt"}
+@pytest.mark.parametrize("name", ["worker-gpu", "trainer-gpu"])
+def test_what_runs_on_a_gpu_asks_for_one_and_starts_only_with_its_profile(
+    services: dict[str, dict[str, Any]], name: str
+) -> None:
+    service = services[name]
+    assert service["profiles"] == ["gpu"]
+    assert service["image"] == "imgsim-gpu"
+    assert service["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert service["build"]["args"] == {"REQUIREMENTS": "requirements-gpu.txt"}
+
+
+def test_only_the_worker_beside_a_gpu_embeds_on_one(services: dict[str, dict[str, Any]]) -> None:
+    chosen = {name: environment_of(service).get("EMBED_ON") for name, service in services.items()}
+    assert {name for name, processor in chosen.items() if processor} == {"worker-gpu"}
 
 
 def test_every_named_volume_is_declared(services: dict[str, dict[str, Any]]) -> None:

@@ -13,9 +13,9 @@ from tests.running import ROOT
 # Read by the Makefile and by docker compose, not by the settings.
 # These settle the environment of libraries, in a process of their own.
 TRAINING_PROCESS = {
+    "embeddings/device.py",
     "embeddings/training/__main__.py",
     "embeddings/training/augmentation.py",
-    "embeddings/training/device.py",
 }
 OUTSIDE = {"HOST", "PORT", "POSTGRES_PASSWORD"}
 

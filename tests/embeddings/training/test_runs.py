@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from embeddings.device import Device
 from embeddings.encoder import Encoder
+from embeddings.stored import StoredEncoder
 from embeddings.training import pictures
 from embeddings.training.config import TrainingConfig
 from embeddings.training.pictures import Sample
@@ -58,9 +61,11 @@ def make_run(folder: Path, config: TrainingConfig, samples: list[Sample]) -> Pat
     return folder
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "embeddings.training", str(folder)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(folder: Path) -> list[dict[str, Any]]:
@@ -219,6 +224,40 @@ def test_a_picture_that_is_gone_is_an_error_in_words(samples: list[Sample], tmp_
     out, _ = (process := start(folder)).communicate(timeout=120)
     assert process.returncode == 1
     assert "/nowhere.png cannot be read any more" in json.loads(out.splitlines()[-1])["message"]
+
+
+def test_in_16_bits_it_learns_as_well_and_the_encoder_is_exported_in_32(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    from embeddings.training import session
+
+    folder = make_run(tmp_path / "half", replace(CONFIG, depth="residual", epochs=3), samples)
+    as_if = Device(name="a GPU", is_gpu=True, policy="mixed_bfloat16")
+    monkeypatch.setattr(session.device, "find", lambda: as_if)
+    events: list[dict[str, Any]] = []
+    before = keras.config.dtype_policy()
+    try:
+        session.train(folder, events.append, lambda: False)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert events[0] == {"event": "device", "name": "a GPU", "backend": "tensorflow", "policy": "mixed_bfloat16"}
+    assert max(event["valid_map"] for event in events if event["event"] == "epoch") > 0.9
+    stored = StoredEncoder.read(folder / "encoder")
+    assert stored.parity["f32"] > 0.9999
+    network = keras.saving.load_model(folder / "encoder" / "tiny.keras")
+    assert {layer.compute_dtype for layer in network.layers} == {"float32"}
+
+
+def test_on_jax_the_same_code_trains_and_exports(samples: list[Sample], tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "jax", replace(CONFIG, epochs=2), samples)
+    out, err = (process := start(folder, KERAS_BACKEND="jax")).communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    assert events[0]["backend"] == "jax"
+    assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2]
+    assert Encoder.load(folder / "encoder").encode(np.zeros((2, 32, 32, 3), np.uint8)).shape == (2, 4)
 
 
 def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
