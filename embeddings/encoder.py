@@ -140,7 +140,7 @@ class Encoder:
 
             self._stored.verify(self._folder, suffixes=(".keras",))
             try:
-                return GpuNetwork(self._folder / f"{self.spec.name}.keras")
+                return GpuNetwork.load(self._folder / f"{self.spec.name}.keras")
             except NoGpu as error:
                 logger.warning("%s: %s computes on the processor.", error, self.spec.name)
         from embeddings.runtime import CpuNetwork

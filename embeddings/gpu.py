@@ -29,22 +29,23 @@ class GpuNetwork:
     those of MobileNetV2 are another picture's.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read a `.keras` file onto the GPU. Raises NoGpu."""
+    def __init__(self, network: keras.Model, *, most_at_once: int = MOST_AT_ONCE) -> None:
+        """Take a network that is where it shall be run."""
+        self._network = network
+        self._widths = [int(output.shape[-1]) for output in network.outputs]
+        self._most = most_at_once
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, path: Path) -> GpuNetwork:
+        """Return the network in a `.keras` file, on the GPU. Raises NoGpu."""
         device.choose_backend()
-        found = device.find()
-        if not found.is_gpu:
+        if not device.find().is_gpu:
             raise NoGpu("Keras finds no GPU")
         # After the backend is chosen.
         from embeddings import networks
 
-        self._start(networks.load(path))
-
-    def _start(self, network: keras.Model) -> None:
-        self._network = network
-        self._widths = [int(output.shape[-1]) for output in network.outputs]
-        self._most = MOST_AT_ONCE
-        self._lock = threading.Lock()
+        return cls(networks.load(path))
 
     def run(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return one float32 array (n, width) for each output of the network, for uint8 images (n, s, s, 3)."""

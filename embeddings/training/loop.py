@@ -111,7 +111,7 @@ class Run:
         self.recipe.trainee.optimizer.learning_rate = recipes.learning_rate(self.recipe, self.config, epoch)
         # Of what is drawn by chance inside the network, each epoch draws its own, whether it was resumed or not.
         keras.utils.set_random_seed(self.config.seed + 7919 * (epoch + 1))
-        batches = self._batches(epoch)
+        batches = self.batches(epoch)
         watch = _Watch(epoch, self.config.epochs, batches.num_batches, self._report, self._is_stopped)
         fitted = self.recipe.trainee.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[watch])
         loss = float(fitted.history["loss"][-1])
@@ -123,7 +123,8 @@ class Run:
         self._keep(entry)
         self._report({"event": "epoch", "of": self.config.epochs, "best_epoch": self.state.best_epoch, **entry})
 
-    def _batches(self, epoch: int) -> feeding.Batches:
+    def batches(self, epoch: int) -> feeding.Batches:
+        """Return the batches of an epoch, counted from 0, with its augmentation."""
         config = self.config
         change = feeding.Change(augmentation=config.augmentation, jitter=config.jitter, seed=config.seed, epoch=epoch)
         indices = feeding.epoch_indices(config, self.train.labels, epoch)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embeddings import device, gpu, networks
+from embeddings import device, networks
 from embeddings.device import Device
 from embeddings.encoder import Encoder
+from embeddings.gpu import GpuNetwork
 from embeddings.install import InstalledEncoder
 from embeddings.networks import metric_convnet
 from embeddings.networks.precision import in_precision
@@ -64,10 +65,8 @@ class SmallGpu:
         return images.astype(np.float32).sum(axis=(1, 2, 3))[:, np.newaxis]
 
 
-def gpu_of(network: SmallGpu) -> gpu.GpuNetwork:
-    made = gpu.GpuNetwork.__new__(gpu.GpuNetwork)
-    made._start(network)  # type: ignore[arg-type]
-    return made
+def gpu_of(network: SmallGpu) -> GpuNetwork:
+    return GpuNetwork(network)  # type: ignore[arg-type]  # as much of a network as is asked for
 
 
 def test_batches_shrink_until_they_fit_and_stay_so() -> None:
