@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 
 from embeddings.images.decoding import MAX_FILE_BYTES
+from embeddings.training.presets import CLASSIFIER_AUGMENTATION
 from search import encoders
 from search.models import Dataset, Encoder, Image
 from search.neighbours import MAX_HITS
@@ -135,6 +136,10 @@ class TrainingForm(forms.Form):
     epochs = forms.IntegerField(required=False, min_value=1, max_value=10_000)
     dim = forms.IntegerField(required=False, min_value=1, max_value=4000)
     loss = forms.ChoiceField(required=False, choices=[("", "The recipe's"), *((loss, loss) for loss in LOSSES)])
+    augmenting = forms.ChoiceField(required=False, choices=[("", "The recipe's"), ("own", "Only these:")])
+    augmentation = forms.MultipleChoiceField(
+        required=False, choices=[(name, name.replace("_", " ")) for name in CLASSIFIER_AUGMENTATION]
+    )
 
     def __init__(self, data: Mapping[str, Any] | None, *, user: AbstractBaseUser | AnonymousUser) -> None:
         super().__init__(data)
@@ -146,7 +151,7 @@ class TrainingForm(forms.Form):
 
     @property
     def has_details(self) -> bool:
-        return any(self[name].value() for name in ("backbone", "name", "epochs", "dim", "loss"))
+        return any(self[name].value() for name in ("backbone", "name", "epochs", "dim", "loss", "augmenting"))
 
     def clean_dataset(self) -> Dataset:
         dataset = next((one for one in self.datasets if one.slug == self.cleaned_data["dataset"]), None)
@@ -162,7 +167,8 @@ class TrainingForm(forms.Form):
             dataset=fields["dataset"],
             backbone=fields["backbone"],
             name=fields["name"],
-            changes={name: fields[name] or None for name in ("epochs", "dim", "loss")},
+            changes={name: fields[name] or None for name in ("epochs", "dim", "loss")}
+            | {"augmentation": tuple(fields["augmentation"]) if fields["augmenting"] else None},
             owner=self.user,
         )
 

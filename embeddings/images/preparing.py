@@ -95,6 +95,11 @@ def rendition(source: bytes | Path, *, long_edge: int) -> bytes:
     return _jpeg(_fitted(picture, header.size, long_edge), quality=90)
 
 
+def jpeg_of(pixels: NDArray[np.uint8]) -> bytes:
+    """Return a JPEG of uint8 RGB pixels (height, width, 3)."""
+    return _jpeg(Image.fromarray(pixels), quality=85)
+
+
 def png_of(pixels: NDArray[np.uint8]) -> bytes:
     """Return a PNG of uint8 RGB pixels (height, width, 3)."""
     content = BytesIO()

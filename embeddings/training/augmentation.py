@@ -14,10 +14,11 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 import albumentations
 
+from embeddings.training import sheets
+
 Picture = NDArray[np.uint8]
 Pictures = NDArray[np.uint8]
 
-_GAP = 8
 _PADDING = 4
 
 
@@ -88,14 +89,8 @@ def sheet(images: Pictures, names: Sequence[str], seed: int, n_each: int) -> Pic
     """
     if not len(images):
         raise ValueError("a sheet needs at least one picture")
-    n, size = images.shape[:2]
-    step = size + _GAP
-    white = np.full((n * step - _GAP, (1 + n_each) * step - _GAP, 3), 255, np.uint8)
-    copies = augmented(np.repeat(images, n_each, axis=0), names, seed).reshape(n, n_each, *images.shape[1:])
-    for row, (image, changed) in enumerate(zip(images, copies, strict=True)):
-        for column, picture in enumerate((image, *changed)):
-            white[row * step : row * step + size, column * step : column * step + size] = picture
-    return white
+    copies = augmented(np.repeat(images, n_each, axis=0), names, seed).reshape(len(images), n_each, *images.shape[1:])
+    return sheets.tiled(np.concatenate([images[:, np.newaxis], copies], axis=1))
 
 
 def jittered(images: Pictures, seed: int) -> Pictures:

@@ -13,15 +13,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddings import metrics
-from embeddings.training import feeding, recipes
+from embeddings import images, metrics
+from embeddings.training import feeding, recipes, sheets
 from embeddings.training.config import TrainingConfig
 from embeddings.training.pictures import Pictures
 
 Report = Callable[[dict[str, Any]], None]
 STATE_NAME = "state.json"
 BEST_NAME = "best.weights.h5"
+SHOWN_NAME = "reconstructions.png"
 MOST_CHECKED = 2000
+N_SHOWN = 8
 _CHECK_BATCH = 64
 _SECONDS_BETWEEN_REPORTS = 1.0
 
@@ -151,6 +153,17 @@ class Run:
         checked = {} if np.isnan(found) else {"valid_map": found}
         return checked if said is None else {**checked, "valid_accuracy": _accuracy(said, labels)}
 
+    def _show(self) -> None:
+        """Write what an autoencoder draws of some validation pictures, below them."""
+        if self.config.loss != "reconstruction":
+            return
+        shown = np.array(self.valid.pixels[:N_SHOWN])
+        drawn = self.recipe.trainee.predict_on_batch(shown)
+        again = np.rint(np.asarray(drawn, np.float32) * 255).astype(np.uint8)
+        draft = self.folder / f"draft-{SHOWN_NAME}"
+        draft.write_bytes(images.png_of(sheets.tiled(np.stack([shown, again]))))
+        draft.replace(self.folder / SHOWN_NAME)
+
     def accuracy(self, pictures: Pictures) -> float:
         """Return the share of the pictures that a classifier, with its best weights after `run`, names rightly."""
         _, said = self._outputs(pictures.pixels)
@@ -181,6 +194,7 @@ class Run:
             state.best, state.best_epoch = measure, state.n_epochs
             self.recipe.trainee.save_weights(self.folder / f"draft-{BEST_NAME}")
             (self.folder / f"draft-{BEST_NAME}").replace(self.folder / BEST_NAME)
+            self._show()
         self.recipe.trainee.save_weights(self._checkpoint(state.n_epochs))
         state.write(self.folder)
         self._checkpoint(state.n_epochs - 1).unlink(missing_ok=True)

@@ -43,3 +43,9 @@ def short_duration(duration: timedelta) -> str:
 def milliseconds(ms: float) -> str:
     """Write a time in milliseconds, with one decimal where it is short: 3.4 ms, 91 ms."""
     return f"{ms:.1f} ms" if ms < 9.95 else f"{ms:,.0f} ms"
+
+
+@register.filter
+def percent(share: float) -> str:
+    """Write a share of 0 to 1 as a percentage: 83.1 %."""
+    return f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")

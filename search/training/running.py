@@ -132,7 +132,9 @@ def carry_out(job: Job, *, embeds: bool, bars: Bars) -> Report:
 
 
 def _outcome(job: Job) -> dict[str, Any]:
-    return {name: job.progress[name] for name in ("name", "backend", "weights_digest") if name in job.progress}
+    drawn = runs.reconstructions(job)
+    facts = {name: job.progress[name] for name in ("name", "backend", "weights_digest") if name in job.progress}
+    return facts | ({"reconstructions": str(drawn)} if drawn else {})
 
 
 def resume(job_id: int, *, embeds: bool, bars: Bars) -> Report:

@@ -199,6 +199,12 @@ def _description(job: Job) -> str:
     return f"{facts['preset']}{on}, trained on {facts['n_images']:,} images of {facts['dataset']}."
 
 
+def reconstructions(job: Job) -> Path | None:
+    """Return the picture of what an autoencoder draws, or None where there is none (yet)."""
+    path = run_folder(job) / "reconstructions.png"
+    return path if path.is_file() else None
+
+
 def dataset_of(job: Job) -> Dataset | None:
     """Return the dataset that a training learnt from, or None where it is gone."""
     return Dataset.objects.filter(name=job.parameters["dataset"]).first()

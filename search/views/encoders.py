@@ -1,4 +1,4 @@
-"""The page of the encoders, and the change of the default one."""
+"""The pages of the encoders, and the change of the default one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search import encoders, indexing
 from search.models import Dataset, Encoder, Image
+from search.training import runs
+from search.training.curves import curves
 from search.views.jobs import staff_only
 
 
@@ -28,16 +30,51 @@ class Installed:
     wants_index: bool
 
 
+# What is kept of a training, in the order and by the words in which it is shown.
+TRAINING_FACTS = {
+    "preset": "Recipe",
+    "method": "Method",
+    "dataset": "Dataset",
+    "n_images": "Images",
+    "n_classes": "Labels",
+    "seed": "Seed",
+    "shrinkage": "Shrinkage",
+    "data_sha256": "SHA-256 of the data",
+}
+
+
 @require_safe
 def encoder_list(request: HttpRequest) -> HttpResponse:
     """List the installed encoders."""
+    annotated, n_images = _visible(request)
+    # A statement that groups forgets the model's own order.
+    rows = [_installed(one, n_images) for one in annotated.order_by("-is_default", "name")]
+    return render(request, "search/encoders.html", {"rows": rows, "exact_up_to": settings.EXACT_SEARCH_UP_TO})
+
+
+@require_safe
+def encoder(request: HttpRequest, name: str) -> HttpResponse:
+    """Show an encoder: what it is, how far it has embedded, and to staff what it was trained on and how it went."""
+    annotated, n_images = _visible(request)
+    shown = get_object_or_404(annotated.select_related("job"), name=name)
+    facts = shown.spec.get("training", {}) if request.user.is_staff else {}
+    context = {
+        "row": _installed(shown, n_images),
+        "exact_up_to": settings.EXACT_SEARCH_UP_TO,
+        "training": [(words, facts[key]) for key, words in TRAINING_FACTS.items() if key in facts],
+        "facts": facts,
+        "curves": curves(facts.get("history", [])),
+        "reconstructions_of": shown.job if facts and shown.job and runs.reconstructions(shown.job) else None,
+    }
+    return render(request, "search/encoder.html", context)
+
+
+def _visible(request: HttpRequest) -> tuple[QuerySet[Encoder], int]:
+    """Return the encoders with how many images each has embedded, and how many there are, of those that one may see."""
     visible = Dataset.objects.visible_to(request.user)
     n_images = Image.objects.filter(dataset__in=visible).exclude(status=Image.Status.REFUSED).count()
     counted = Count("embeddings", filter=Q(embeddings__dataset__in=visible))
-    # A statement that groups forgets the model's own order.
-    annotated = Encoder.objects.annotate(n_embedded=counted).order_by("-is_default", "name")
-    rows = [_installed(encoder, n_images) for encoder in annotated]
-    return render(request, "search/encoders.html", {"rows": rows, "exact_up_to": settings.EXACT_SEARCH_UP_TO})
+    return Encoder.objects.annotate(n_embedded=counted), n_images
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,12 +1,18 @@
 """The pages of trainings: who may begin one, what is asked, what a job shows, stopping and going on."""
 
+import base64
+import io
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from embeddings.training.config import TrainingConfig
 from search.models import Dataset, Encoder, Image, Job
 from search.training import curves, running
 from search.work import jobs, queue, reconciling
@@ -50,6 +56,76 @@ def test_a_training_begins_on_the_page_and_leads_to_its_job(
     assert (answer.headers["Location"], sent) == (f"/jobs/{job.pk}/", [job.pk])
     assert (job.state, job.owner.username) == ("waiting", "admin")
     assert (job.parameters["epochs"], job.parameters["dim"]) == (3, 5)
+
+
+def test_samples_are_shown_on_the_page_and_nothing_begins(
+    admin_client: Client, labelled: Dataset, sent: list[int]
+) -> None:
+    form = {"dataset": "colours", "preset": "mobilenet-classifier", "epochs": "3", "show": "samples"}
+    page = admin_client.post("/train/", form).content.decode()
+    assert "horizontal flip, random brightness contrast" in page
+    (address,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+    assert PIL.Image.open(io.BytesIO(base64.b64decode(address))).size == (7 * 120 - 8, 6 * 120 - 8)
+    assert 'name="epochs" value="3"' in page
+    assert (sent, Job.objects.count()) == ([], 0)
+
+
+def test_the_samples_are_of_the_changes_that_are_ticked(admin_client: Client, labelled: Dataset) -> None:
+    form = {"dataset": "colours", "preset": "mobilenet-classifier", "show": "samples", "augmenting": "own"}
+    page = admin_client.post("/train/", form | {"augmentation": ["blur", "to_gray"]}).content.decode()
+    assert "in their place: blur, to gray." in page
+    assert page.count('name="augmentation" value="blur" checked') == 1
+    assert page.count('name="augmentation" value="clahe" checked') == 0
+    assert "This recipe changes nothing" in admin_client.post("/train/", form).content.decode()
+
+
+def test_the_changes_that_are_ticked_are_trained_with(
+    admin_client: Client, labelled: Dataset, sent: list[int], tmp_path: Path
+) -> None:
+    form = {"dataset": "colours", "preset": "metric-pairs", "augmenting": "own", "augmentation": ["flip"]}
+    admin_client.post("/train/", form)
+    assert TrainingConfig.read(tmp_path / "runs" / str(sent[0])).augmentation == ("flip",)
+
+
+def test_a_change_that_there_is_none_of_is_refused(admin_client: Client, labelled: Dataset) -> None:
+    form = {"dataset": "colours", "preset": "metric-pairs", "augmenting": "own", "augmentation": ["melt"]}
+    assert admin_client.post("/train/", form).status_code == 422
+
+
+def test_an_autoencoder_shows_what_it_draws(
+    admin_client: Client, client: Client, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR = tmp_path
+    job = training()
+    address = f"/jobs/{job.pk}/reconstructions.png"
+    assert address not in admin_client.get(f"/jobs/{job.pk}/").content.decode()
+    assert admin_client.get(address).status_code == 404
+    (tmp_path / "runs" / str(job.pk)).mkdir(parents=True)
+    (tmp_path / "runs" / str(job.pk) / "reconstructions.png").write_bytes(b"drawn")
+    assert address in admin_client.get(f"/jobs/{job.pk}/").content.decode()
+    assert admin_client.get(address).content == b"drawn"
+    assert client.get(address).headers["Location"].startswith("/login/")
+
+
+def test_the_page_of_an_encoder_tells_staff_how_it_was_trained(
+    admin_client: Client, client: Client, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR = tmp_path
+    history = [{"epoch": 1, "loss": 2.0, "valid_accuracy": 0.5}, {"epoch": 2, "loss": 1.0, "valid_accuracy": 0.75}]
+    facts = {"preset": "mobilenet-classifier", "dataset": "Secret", "test_accuracy": 0.8125, "n_tested": 16}
+    spec = {"description": "Trained on Secret.", "training": {**facts, "history": history}}
+    job = training(state="done")
+    Encoder.objects.create(name="named", family="x", dim=4, weights_sha256="3" * 64, spec=spec, job=job)
+    page = admin_client.get("/encoders/named/").content.decode()
+    assert "81.2\N{NO-BREAK SPACE}%" in page
+    assert "Accuracy on validation images" in page
+    assert f'href="/jobs/{job.pk}/"' in page
+    for address in ("/encoders/", "/encoders/named/"):
+        assert "Trained on Secret" in admin_client.get(address).content.decode()
+        page = client.get(address).content.decode()
+        assert "named" in page
+        assert "Secret" not in page
+    assert client.get("/encoders/nothing/").status_code == 404
 
 
 def test_what_cannot_be_learnt_from_is_said_in_place(admin_client: Client, labelled: Dataset, sent: list[int]) -> None:

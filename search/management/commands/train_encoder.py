@@ -167,6 +167,8 @@ its number."""
             )
         if "test_accuracy" in report.facts:
             write(f"It names {report.facts['test_accuracy']:.1%} of {report.facts['n_tested']:,} test images rightly.")
+        if "reconstructions" in report.facts:
+            write(f"Look at:    {report.facts['reconstructions']} (pictures, and below them what it draws of them)")
         write(f"Try it:     manage.py search_image FILE --encoder {name}")
         write(f"The rest:   manage.py embed_images --encoder {name}")
         write(f"Choose it:  manage.py use_encoder {name}")

@@ -176,6 +176,11 @@ def test_an_autoencoder_learns_without_labels_and_keeps_its_lengths(samples: lis
     folder = make_run(tmp_path / "autoencoder", config, unlabelled)
     losses = [event["valid_loss"] for event in finish(folder) if event["event"] == "epoch"]
     assert losses[-1] < losses[0]
+    drawn = np.asarray(Image.open(folder / "reconstructions.png"))
+    assert drawn.shape == (2 * 40 - 8, 8 * 40 - 8, 3)
+    shown = pictures.load(pictures.read_samples(folder), "valid", tmp_path, 32, lambda done, of: None).pixels
+    np.testing.assert_array_equal(drawn[:32, :32], shown[0])
+    assert (drawn[40:, :32] != shown[0]).any()
     lengths = np.linalg.norm(Encoder.load(folder / "encoder").encode(np.zeros((1, 32, 32, 3), np.uint8)), axis=1)
     assert abs(lengths[0] - 1) > 1e-3
 
