@@ -50,7 +50,9 @@ def build(config: TrainingConfig, n_classes: int) -> Recipe:
 
 
 def _on_backbone(config: TrainingConfig, n_classes: int) -> Recipe:
-    network = networks.build(config.backbone, None) if config.from_scratch else _loaded(config)
+    network = (
+        networks.build(config.backbone, None, input_size=config.input_size) if config.from_scratch else _loaded(config)
+    )
     pool = network.get_layer("pool")
     if config.pooling == "flatten":
         if len(pool.input.shape) != 4:

@@ -102,7 +102,9 @@ def _config(request: Wanted) -> TrainingConfig:
             raise CannotTrain(f"The network of {backbone.name} is not on this machine. Install it again.")
         facts |= {"backbone": backbone.name, "backbone_folder": str(backbone.folder)}
         facts |= {"backbone_sha256": backbone.weights_sha256}
-        facts.setdefault("input_size", backbone.spec["input_size"])
+        size = backbone.spec["input_size"]
+        if facts.setdefault("input_size", size) != size:
+            raise CannotTrain(f"{backbone.name} takes pictures of {size}; another --input-size takes --from-scratch.")
     config = TrainingConfig(preset=request.preset, name=request.name, **facts)
     _check_numbers(config)
     return config
@@ -121,6 +123,8 @@ def _check_numbers(config: TrainingConfig) -> None:
             raise CannotTrain(f"--{name.replace('_', '-')} must be above 0 and below 100; got {getattr(config, name)}.")
     if config.network == "conv-autoencoder" and config.input_size % 16:
         raise CannotTrain(f"--input-size must be a multiple of 16 for an autoencoder; got {config.input_size}.")
+    if config.from_scratch and config.input_size % 32:
+        raise CannotTrain(f"--input-size must be a multiple of 32 to train from scratch; got {config.input_size}.")
 
 
 def _data(request: Wanted, config: TrainingConfig) -> Divided:

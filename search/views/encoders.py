@@ -61,12 +61,16 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "row": _installed(shown, n_images),
         "exact_up_to": settings.EXACT_SEARCH_UP_TO,
-        "training": [(words, facts[key]) for key, words in TRAINING_FACTS.items() if key in facts],
+        "training": [(words, _shown(facts[key])) for key, words in TRAINING_FACTS.items() if key in facts],
         "facts": facts,
         "curves": curves(facts.get("history", [])),
         "reconstructions_of": shown.job if facts and shown.job and runs.reconstructions(shown.job) else None,
     }
     return render(request, "search/encoder.html", context)
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _visible(request: HttpRequest) -> tuple[QuerySet[Encoder], int]:

@@ -189,6 +189,7 @@ def test_what_cannot_be_learnt_from_is_turned_down_before_it_starts(
         ({"preset": "metric-pairs", "temperature": 0.0}, "--temperature must be above 0 and below 100; got 0.0"),
         ({"preset": "metric-pairs", "n_trainable_layers": -5}, "--n-trainable-layers must be from 0 to 10,000; got -5"),
         ({"preset": "conv-autoencoder", "input_size": 100}, "--input-size must be a multiple of 16"),
+        ({"preset": "vgg16", "from_scratch": True, "input_size": 50}, "--input-size must be a multiple of 32 to train"),
         ({"preset": "vgg16"}, "There is no encoder named 'vgg16'"),
         ({"method": "pca", "dim": 99}, "Nothing can be fitted: from 12 vectors 1 to 11 directions"),
     ],
@@ -198,6 +199,15 @@ def test_words_that_make_no_sense_are_an_error_of_one_line(
 ) -> None:
     with pytest.raises(CommandError, match=message):
         call_command("train_encoder", **{"preset": "linear-head", "dataset": "colours", **options})
+
+
+def test_another_input_size_than_the_backbones_takes_a_start_from_scratch(
+    encoder: Encoder, colours: list[Image]
+) -> None:
+    encoder.folder.mkdir(parents=True)
+    (encoder.folder / "colours.keras").touch()
+    with pytest.raises(CommandError, match="colours takes pictures of 32; another --input-size takes --from-scratch"):
+        call_command("train_encoder", preset="fine-tune", dataset="colours", input_size=64)
 
 
 def test_images_that_the_backbone_has_not_embedded_are_asked_for_first(
