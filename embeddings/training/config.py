@@ -28,6 +28,7 @@ class TrainingConfig:
     patience: epochs without a better validation after which it ends; 0: never early.
     augmentation: names of `embeddings.training.augmentation`; jitter: shift and mirror, for small pictures.
     distance: "cosine" vectors have unit length, "l2" ones do not.
+    data_sha256: of the pictures' contents, labels and division; for people, who want to know what was learnt from.
     """
 
     preset: str
@@ -59,6 +60,7 @@ class TrainingConfig:
     jitter: bool = False
     distance: Literal["cosine", "l2"] = "cosine"
     seed: int = 0
+    data_sha256: str = ""
 
     def write(self, folder: Path) -> None:
         """Write the config into a run's folder."""

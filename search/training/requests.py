@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ def begin_network(request: Wanted) -> Job:
     """
     config = _config(request)
     data = _data(request, config)
+    config = replace(config, data_sha256=data.digest)
     parameters: dict[str, Any] = {"preset": request.preset, "dataset": request.dataset.name, "name": request.name}
     parameters |= {"backbone": config.backbone, "epochs": config.epochs, "dim": config.dim, "loss": config.loss}
     job = jobs.begin(

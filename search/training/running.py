@@ -155,6 +155,8 @@ def carry_out_for_worker(job_id: int) -> None:
     job = jobs.take(job_id)
     if job is None:
         return
+    if job.parameters["preset"] != linear_head.PRESET:
+        jobs.count_start(job)
     try:
         report = carry_out(job, embeds=False, bars=Bars(quiet=True))
     except (CannotTrain, runs.RunStopped, encoders.NoEncoder, EmbeddingStopped) as error:

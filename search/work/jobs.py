@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # A reading job moves on at least once a minute; one that has not for so long was killed.
 STALE_AFTER = timedelta(minutes=5)
+MAX_STARTS = 3
 _SECONDS_BETWEEN_BEATS = 30.0
 
 
@@ -124,6 +125,12 @@ def take(job_id: int) -> Job | None:
     return Job.objects.get(pk=job_id) if is_mine else None
 
 
+def count_start(job: Job) -> None:
+    """Note that a worker begins, or goes on with, what can be gone on with after a kill: see `end_stale`."""
+    job.progress["n_starts"] = job.progress.get("n_starts", 0) + 1
+    Job.objects.filter(pk=job.pk).update(progress=job.progress)
+
+
 def cancel(job: Job) -> bool:
     """End a job that waits, or ask whoever works on it to end it; return whether there was anything to end."""
     waiting = Job.objects.filter(pk=job.pk, state=Job.State.WAITING)
@@ -148,9 +155,16 @@ def finish(job: Job, message: str) -> None:
     _end(job, Job.State.DONE, message=message)
 
 
-def fail_stale() -> int:
-    """End the jobs whose process was killed while it read; return how many."""
-    return Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER).update(
+def end_stale() -> int:
+    """End the jobs whose process was killed while it worked; return how many.
+
+    What a worker can go on with waits for one again, unless it was begun too often: then it is what kills workers.
+    """
+    stale = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER)
+    stale.filter(progress__n_starts__lt=MAX_STARTS, is_cancelled=False).update(
+        state=Job.State.WAITING, message="Its worker was killed. It goes on where it was."
+    )
+    return stale.update(
         state=Job.State.FAILED,
         finished_at=timezone.now(),
         message="It was stopped before it was through. Run it again: it goes on where it was.",

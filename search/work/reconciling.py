@@ -37,7 +37,7 @@ def reconcile() -> Swept:
     While messages of a turn are waiting, what would be sent is taken to be among them; an empty queue lost the rest.
     """
     storage.remove_old_drafts()
-    n_ended = jobs.fail_stale()
+    n_ended = jobs.end_stale()
     for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
         n_ended += jobs.settle(job_id)
     _send_trainings()

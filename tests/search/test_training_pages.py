@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 
 from embeddings.training.config import TrainingConfig
 from search.models import Dataset, Encoder, Image, Job
@@ -191,6 +192,33 @@ def test_one_whose_message_was_lost_is_sent_again(encoder: Encoder, sent: list[i
     monkeypatch.setattr(queue, "n_waiting", lambda turn, name="": 1)
     reconciling.reconcile()
     assert sent == [job.pk]
+
+
+def test_one_whose_worker_was_killed_goes_on_by_itself_but_not_for_ever(
+    encoder: Encoder, sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "n_waiting", lambda turn, name="": 0)
+
+    def killed(job: Job, *_: Any, **__: Any) -> None:
+        Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - 2 * jobs.STALE_AFTER)
+        raise SystemExit
+
+    monkeypatch.setattr(running, "carry_out", killed)
+    job = training(state="waiting")
+    for state in ("waiting", "waiting", "failed"):
+        with pytest.raises(SystemExit):
+            running.carry_out_for_worker(job.pk)
+        reconciling.reconcile()
+        job.refresh_from_db()
+        assert job.state == state
+    assert sent == [job.pk, job.pk]
+
+
+def test_one_of_a_command_that_was_killed_is_left_to_whoever_began_it(encoder: Encoder, sent: list[int]) -> None:
+    job = training(heartbeat_at=timezone.now() - 2 * jobs.STALE_AFTER)
+    reconciling.reconcile()
+    job.refresh_from_db()
+    assert (job.state, sent) == ("failed", [])
 
 
 def test_one_that_is_done_neither_stops_nor_goes_on(admin_client: Client, sent: list[int]) -> None:
