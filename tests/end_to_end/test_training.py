@@ -84,6 +84,23 @@ def test_a_worker_trains_what_it_is_sent_and_its_job_tells_how_far_it_is(site: S
     assert site.manage("shell", "-v0", "-c", code).split() == ["done", "2"]
 
 
+def test_a_worker_that_is_killed_while_it_trains_loses_no_training(site: Site) -> None:
+    job = site.manage_json("train_encoder", *QUICK, "--name", "survivor", "--epochs", "30", "--no-wait")["job"]
+    run = site.var / "runs" / str(job)
+    code = f"from search.models import Job; print(Job.objects.get(pk={job}).state)"
+    options = ["-Q", "imgsim-training", "-n", "trainer@%h", "-l", "WARNING", "--concurrency", "1"]
+    with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options) as worker:
+        wait_for((run / "state.json").exists, "the first epoch")
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+    assert site.manage("shell", "-v0", "-c", code).split() == ["running"]
+    site.manage("shell", "-c", "from search.models import Job; Job.objects.update(heartbeat_at='2020-01-01T00:00Z')")
+    site.manage("reconcile")
+    with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options):
+        wait_for(lambda: site.manage("shell", "-v0", "-c", code).split() == ["done"], "the training")
+    assert (site.var / "encoders" / "survivor").is_dir()
+
+
 def test_ctrl_c_leaves_no_process_behind_and_a_job_to_go_on_with(site: Site) -> None:
     command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "stopped", "--epochs", "400"]
     with subprocess.Popen(
