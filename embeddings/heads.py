@@ -21,6 +21,9 @@ from embeddings.stored import StoredEncoder, sha256_of
 Vectors = NDArray[np.float32]
 Labels = NDArray[Any]
 SHRINKAGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+# As many as tell the shrinkages apart: ranking 7,500 in 42,500 nine times took minutes and 4 GB.
+MOST_CHECKED = 1_000
+MOST_RANKED = 10_000
 
 
 class CannotFit(ValueError):
@@ -114,10 +117,11 @@ class Discriminant:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A head and how it came about: the mAP on the validation vectors without a head and for each shrinkage."""
+    """A head and how it came about: the mAP without a head and for each shrinkage, on n_checked validation vectors."""
 
     head: LinearHead
     shrinkage: float
+    n_checked: int
     map_before: float
     map_by_shrinkage: dict[float, float]
 
@@ -133,18 +137,33 @@ def fit_discriminant(
 ) -> Choice:
     """Return the discriminant head whose shrinkage ranks the validation vectors best among the fitted ones, by mAP.
 
+    Of many vectors up to 1,000, drawn at random, are ranked in up to 10,000, the same ones for all shrinkages.
     vectors: float32 (n, n_in) of unit length; labels: (n,); the validation's likewise. Raises CannotFit.
     """
     if not len(valid_vectors):
         raise CannotFit("there are no validation images to choose the shrinkage on")
     discriminant = Discriminant(vectors, labels)
+    asked, asked_labels = _some(valid_vectors, valid_labels, MOST_CHECKED)
+    ranked, ranked_labels = _some(vectors, labels, MOST_RANKED)
     found = {}
     for shrinkage in shrinkages:
         head = discriminant.head(shrinkage, dim)
-        found[shrinkage] = _map(head.apply(valid_vectors), valid_labels, head.apply(vectors), labels)
+        found[shrinkage] = _map(head.apply(asked), asked_labels, head.apply(ranked), ranked_labels)
     best = max(found, key=lambda shrinkage: found[shrinkage])
-    before = _map(valid_vectors, valid_labels, vectors, labels)
-    return Choice(head=discriminant.head(best, dim), shrinkage=best, map_before=before, map_by_shrinkage=found)
+    return Choice(
+        head=discriminant.head(best, dim),
+        shrinkage=best,
+        n_checked=len(asked),
+        map_before=_map(asked, asked_labels, ranked, ranked_labels),
+        map_by_shrinkage=found,
+    )
+
+
+def _some(vectors: Vectors, labels: Labels, most: int) -> tuple[Vectors, Labels]:
+    if len(vectors) <= most:
+        return vectors, labels
+    chosen = np.sort(np.random.default_rng(0).choice(len(vectors), most, replace=False))
+    return vectors[chosen], labels[chosen]
 
 
 def fit_pca(vectors: Vectors, dim: int) -> LinearHead:

@@ -156,7 +156,7 @@ def _fit(request: HeadRequest, data: Divided, stored: NDArray[np.float32]) -> tu
     facts = {
         "shrinkage": choice.shrinkage,
         "validation": {
-            "n": int(checked.sum()),
+            "n": choice.n_checked,
             "map_before": round(choice.map_before, 4),
             "map_after": round(choice.map_by_shrinkage[choice.shrinkage], 4),
         },

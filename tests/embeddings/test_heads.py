@@ -47,6 +47,17 @@ def test_it_finds_what_tells_the_classes_apart() -> None:
     assert choice.head.dim == 2
 
 
+def test_of_many_vectors_some_choose_the_shrinkage_and_all_are_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    (vectors, labels), (valid, valid_labels) = clouds(200), clouds(100)
+    whole = heads.fit_discriminant(vectors, labels, valid, valid_labels, shrinkages=[0.1])
+    monkeypatch.setattr(heads, "MOST_CHECKED", 30)
+    monkeypatch.setattr(heads, "MOST_RANKED", 100)
+    some = heads.fit_discriminant(vectors, labels, valid, valid_labels, shrinkages=[0.1])
+    assert (whole.n_checked, some.n_checked) == (len(valid), 30)
+    assert some.map_by_shrinkage[0.1] == pytest.approx(whole.map_by_shrinkage[0.1], abs=0.05)
+    np.testing.assert_array_equal(some.head.matrix, whole.head.matrix)
+
+
 def test_without_shrinkage_to_speak_of_it_spans_what_scikit_learn_finds() -> None:
     vectors, labels = clouds(200)
     expected = LinearDiscriminantAnalysis(solver="eigen").fit(vectors, labels).scalings_[:, :2]
