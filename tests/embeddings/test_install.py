@@ -13,7 +13,7 @@ from embeddings import install as module
 from embeddings.install import ConversionFailed, InstalledEncoder, install
 from embeddings.specs import UnknownEncoder, spec_for
 from embeddings.stored import StoredEncoder
-from embeddings.weights import Report, WrongWeights, get_weights
+from embeddings.weights import WrongWeights, get_weights
 from tests.embeddings.test_encoder import run_watched
 
 Images = NDArray[np.uint8]
@@ -26,10 +26,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def refuse_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(arguments: list[str], report: Report) -> None:
+    def refuse(*_: object) -> None:
         raise ConversionFailed("converted again")
 
-    monkeypatch.setattr(module, "_run_convert", refuse)
+    monkeypatch.setattr(module, "run_convert", refuse)
 
 
 def test_the_cpu_runtime_gives_the_vectors_that_keras_gives(installed: Callable[[str], InstalledEncoder]) -> None:
@@ -109,7 +109,7 @@ def test_it_says_so_where_a_signal_ended_the_conversion(tmp_path: Path, monkeypa
     script.chmod(0o755)
     monkeypatch.setattr(module.sys, "executable", str(script))
     with pytest.raises(ConversionFailed, match="could not convert mobilenet_v2: exit status -11"):
-        module._run_convert(["mobilenet_v2"], lambda line: None)
+        module.run_convert("mobilenet_v2", tmp_path, tmp_path, tmp_path, lambda line: None)
 
 
 @pytest.mark.usefixtures("refuse_conversion")
@@ -164,7 +164,7 @@ def test_an_export_that_differs_in_f32_fails(cosine: float, cosines: dict[str, f
 
 def test_it_reports_why_a_conversion_failed(tmp_path: Path) -> None:
     with pytest.raises(ConversionFailed, match=r"could not convert mobilenet_v2: FileNotFoundError: .*samples\.npy"):
-        module._run_convert(["mobilenet_v2", "net.pt", str(tmp_path / "samples.npy"), str(tmp_path)], lambda line: None)
+        module.run_convert("mobilenet_v2", Path("net.pt"), tmp_path / "samples.npy", tmp_path, lambda line: None)
 
 
 def test_converting_opens_no_connection(wheel: Path, photos: Images, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def drawn(site: Site, pictures: Path) -> None:
 
 
 def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, pictures: Path) -> None:
-    command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "tiny", "--epochs", "40"]
+    command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "tiny", "--epochs", "12"]
     with subprocess.Popen(
         command, cwd=ROOT, env=site.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as training:
@@ -31,7 +31,7 @@ def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, 
     site.manage("shell", "-c", "from search.models import Job; Job.objects.update(heartbeat_at='2020-01-01T00:00Z')")
     report = site.manage_json("train_encoder", "--resume", run.parent.name)
     assert (report["encoder"], report["dim"], report["embedded"]) == ("tiny", 8, 432)
-    assert [entry["epoch"] for entry in report["history"]] == list(range(1, 41))
+    assert [entry["epoch"] for entry in report["history"]] == list(range(1, 13))
     picture = next((pictures / "drawings" / "balloons").iterdir())
     hits = site.manage_json("search_image", str(picture), "--encoder", "tiny", "-k", "5")["hits"]
     assert sum(hit["label"] == "balloons" for hit in hits) >= 4
@@ -85,7 +85,7 @@ def test_a_worker_trains_what_it_is_sent_and_its_job_tells_how_far_it_is(site: S
 
 
 def test_a_worker_that_is_killed_while_it_trains_loses_no_training(site: Site) -> None:
-    job = site.manage_json("train_encoder", *QUICK, "--name", "survivor", "--epochs", "30", "--no-wait")["job"]
+    job = site.manage_json("train_encoder", *QUICK, "--name", "survivor", "--epochs", "12", "--no-wait")["job"]
     run = site.var / "runs" / str(job)
     code = f"from search.models import Job; print(Job.objects.get(pk={job}).state)"
     options = ["-Q", "imgsim-training", "-n", "trainer@%h", "-l", "WARNING", "--concurrency", "1"]

@@ -74,6 +74,15 @@ def finish(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
+def train_here(folder: Path) -> list[dict[str, Any]]:
+    """Train in this process, which has Keras loaded already."""
+    from embeddings.training import session
+
+    events: list[dict[str, Any]] = []
+    session.train(folder, events.append, lambda: False)
+    return events
+
+
 def wait_for_epoch(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     for line in process.stdout:
@@ -117,7 +126,7 @@ def test_the_same_seed_gives_the_same_weights(whole: Any, samples: list[Sample],
 
 
 def test_another_seed_gives_others(whole: Any, samples: list[Sample], tmp_path: Path) -> None:
-    other = finish(make_run(tmp_path / "other", replace(CONFIG, seed=1, epochs=1), samples))
+    other = train_here(make_run(tmp_path / "other", replace(CONFIG, seed=1, epochs=1), samples))
     assert other[-1]["weights_digest"] != whole[1][-1]["weights_digest"]
 
 
@@ -163,7 +172,7 @@ def test_it_stops_when_whoever_started_it_is_gone(samples: list[Sample], tmp_pat
 
 def test_it_ends_early_when_it_gets_no_better(samples: list[Sample], tmp_path: Path) -> None:
     still = replace(CONFIG, epochs=50, learning_rate=0.0, patience=2, jitter=False)
-    events = finish(make_run(tmp_path / "still", still, samples))
+    events = train_here(make_run(tmp_path / "still", still, samples))
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2, 3]
 
 
@@ -174,7 +183,7 @@ def test_an_autoencoder_learns_without_labels_and_keeps_its_lengths(samples: lis
     )  # fmt: skip
     unlabelled = [replace(sample, label="") for sample in samples]
     folder = make_run(tmp_path / "autoencoder", config, unlabelled)
-    losses = [event["valid_loss"] for event in finish(folder) if event["event"] == "epoch"]
+    losses = [event["valid_loss"] for event in train_here(folder) if event["event"] == "epoch"]
     assert losses[-1] < losses[0]
     drawn = np.asarray(Image.open(folder / "reconstructions.png"))
     assert drawn.shape == (2 * 40 - 8, 8 * 40 - 8, 3)
@@ -188,7 +197,7 @@ def test_an_autoencoder_learns_without_labels_and_keeps_its_lengths(samples: lis
 def test_a_classifier_tells_how_many_it_names_rightly(samples: list[Sample], tmp_path: Path) -> None:
     config = replace(CONFIG, loss="cross-entropy", batch_size=8, batches_per_epoch=0, epochs=5)
     tested = [replace(one, part="test") if number % 5 == 1 else one for number, one in enumerate(samples)]
-    events = finish(make_run(tmp_path / "classifier", config, tested))
+    events = train_here(make_run(tmp_path / "classifier", config, tested))
     epochs = [event for event in events if event["event"] == "epoch"]
     assert epochs[-1]["valid_accuracy"] > 0.9
     assert events[-1]["n_tested"] == 12
@@ -210,15 +219,14 @@ def test_a_cosine_lets_the_rate_fall_towards_nothing() -> None:
 
 def test_a_loss_that_is_no_number_ends_the_run_in_words(samples: list[Sample], tmp_path: Path) -> None:
     folder = make_run(tmp_path / "diverged", replace(CONFIG, learning_rate=1e30), samples)
-    out, _ = (process := start(folder)).communicate(timeout=120)
-    assert process.returncode == 1
-    assert "train again with a smaller learning rate" in json.loads(out.splitlines()[-1])["message"]
+    with pytest.raises(ValueError, match="train again with a smaller learning rate"):
+        train_here(folder)
 
 
 def test_without_two_of_a_label_to_check_on_the_loss_decides(samples: list[Sample], tmp_path: Path) -> None:
     seen: set[str] = set()
     lonely = [one for one in samples if one.part == "train" or not (one.label in seen or seen.add(one.label))]
-    events = finish(make_run(tmp_path / "lonely", replace(CONFIG, epochs=2), lonely))
+    events = train_here(make_run(tmp_path / "lonely", replace(CONFIG, epochs=2), lonely))
     epochs = [event for event in events if event["event"] == "epoch"]
     assert all("valid_map" not in event for event in epochs)
     assert epochs[-1]["best_epoch"] == 2
@@ -238,7 +246,7 @@ def test_in_16_bits_it_learns_as_well_and_the_encoder_is_exported_in_32(
 
     from embeddings.training import session
 
-    folder = make_run(tmp_path / "half", replace(CONFIG, depth="residual", epochs=3), samples)
+    folder = make_run(tmp_path / "half", replace(CONFIG, epochs=2), samples)
     as_if = Device(name="a GPU", is_gpu=True, policy="mixed_bfloat16")
     monkeypatch.setattr(session.device, "find", lambda: as_if)
     events: list[dict[str, Any]] = []
