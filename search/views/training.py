@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import last_modified, require_http_methods, require_POST, require_safe
 
 from embeddings import images
 from embeddings.specs import UnknownEncoder
@@ -52,11 +53,18 @@ def _samples(wanted: Wanted) -> dict[str, object]:
     return {"names": [name.replace("_", " ") for name in names], "address": address}
 
 
-@never_cache
+def _drawn_at(request: HttpRequest, pk: int) -> datetime | None:
+    job = Job.objects.filter(pk=pk, kind=Job.Kind.TRAIN).first()
+    path = runs.reconstructions(job) if job else None
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path else None
+
+
 @require_safe
 @staff_only
+@cache_control(private=True, no_cache=True)
+@last_modified(_drawn_at)
 def reconstructions(request: HttpRequest, pk: int) -> HttpResponse:
-    """Serve what an autoencoder draws of some pictures, below them."""
+    """Serve what an autoencoder draws of some pictures, below them; asked for again while it learns, mostly 304."""
     job = get_object_or_404(Job, pk=pk, kind=Job.Kind.TRAIN)
     path = runs.reconstructions(job)
     if path is None:

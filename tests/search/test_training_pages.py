@@ -104,7 +104,10 @@ def test_an_autoencoder_shows_what_it_draws(
     (tmp_path / "runs" / str(job.pk)).mkdir(parents=True)
     (tmp_path / "runs" / str(job.pk) / "reconstructions.png").write_bytes(b"drawn")
     assert address in admin_client.get(f"/jobs/{job.pk}/").content.decode()
-    assert admin_client.get(address).content == b"drawn"
+    answer = admin_client.get(address)
+    assert answer.content == b"drawn"
+    seen = {"HTTP_IF_MODIFIED_SINCE": answer.headers["Last-Modified"]}
+    assert admin_client.get(address, **seen).status_code == 304
     assert client.get(address).headers["Location"].startswith("/login/")
 
 
