@@ -157,7 +157,8 @@ class Run:
         """Write what an autoencoder draws of some validation pictures, below them."""
         if self.config.loss != "reconstruction":
             return
-        shown = np.array(self.valid.pixels[:N_SHOWN])
+        # From first to last, because pictures of a label often stand together.
+        shown = self.valid.pixels[np.linspace(0, len(self.valid) - 1, min(N_SHOWN, len(self.valid)), dtype=int)]
         drawn = self.recipe.trainee.predict_on_batch(shown)
         again = np.rint(np.asarray(drawn, np.float32) * 255).astype(np.uint8)
         draft = self.folder / f"draft-{SHOWN_NAME}"

@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from search.models import Job
+from search.models import Encoder, Job
 from search.training import runs
 from search.training.curves import curves
 from search.work.jobs import standing
@@ -66,6 +66,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "refused_images": shown.images.filter(status="refused").select_related("dataset")[:MAX_REFUSALS],
         "is_live": is_running(shown),
         "curves": curves(shown.progress.get("history", [])),
+        "trained": Encoder.objects.filter(job=shown).first(),
         "has_reconstructions": shown.kind == Job.Kind.TRAIN and runs.reconstructions(shown) is not None,
     }
     return render(request, "search/job.html", context)

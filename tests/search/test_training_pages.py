@@ -124,6 +124,7 @@ def test_the_page_of_an_encoder_tells_staff_how_it_was_trained(
     assert "81.2\N{NO-BREAK SPACE}%" in page
     assert "Accuracy on validation images" in page
     assert f'href="/jobs/{job.pk}/"' in page
+    assert 'href="/encoders/named/"' in admin_client.get(f"/jobs/{job.pk}/").content.decode()
     for address in ("/encoders/", "/encoders/named/"):
         assert "Trained on Secret" in admin_client.get(address).content.decode()
         page = client.get(address).content.decode()
