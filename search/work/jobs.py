@@ -14,6 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from search.models import Image, Job
+from search.text import storable
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def fail(job: Job, message: str, *, is_for_good: bool = False) -> None:
     """
     states = [Job.State.RUNNING, Job.State.EMBEDDING] if is_for_good else [Job.State.RUNNING]
     Job.objects.filter(pk=job.pk, state__in=states).update(
-        state=Job.State.FAILED, finished_at=timezone.now(), message=message
+        state=Job.State.FAILED, finished_at=timezone.now(), message=storable(message)
     )
 
 

@@ -170,6 +170,14 @@ def test_a_running_training_can_be_stopped_once(admin_client: Client, sent: list
     assert "Stop</button>" not in admin_client.get(f"/jobs/{job.pk}/").content.decode()
 
 
+def test_one_that_fails_says_why_even_where_no_row_can_hold_the_words(db: None) -> None:
+    job = training()
+    with pytest.raises(ValueError, match="cannot be read"), jobs.failing(job, by_hand="Stopped by hand."):
+        raise ValueError("photo-\udcff\0.png cannot be read")
+    job.refresh_from_db()
+    assert (job.state, job.message) == ("failed", "photo-?\N{REPLACEMENT CHARACTER}.png cannot be read")
+
+
 def test_one_that_was_stopped_goes_on(admin_client: Client, sent: list[int]) -> None:
     job = training(state="failed", is_cancelled=True, message="Stopped.")
     assert "Go on" in admin_client.get(f"/jobs/{job.pk}/").content.decode()
