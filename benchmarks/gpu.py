@@ -32,9 +32,9 @@ from embeddings.training.presets import PRESETS
 NETWORKS = "mobilenet_v2,efficientnet_lite0,resnet50,vgg16,vit_s16,vit_b16,dinov2_small"
 TRAININGS: dict[str, dict[str, Any]] = {
     "mobilenet-classifier": {"backbone": "mobilenet_v2", "input_size": 224},
-    "fine-tune": {"backbone": "mobilenet_v2", "input_size": 224, "frozen_epochs": 0},
-    "resnet50": {"backbone": "resnet50", "input_size": 224, "frozen_epochs": 0},
-    "vit": {"backbone": "vit_b16", "input_size": 224, "frozen_epochs": 0},
+    "fine-tune": {"backbone": "mobilenet_v2", "input_size": 224},
+    "resnet50": {"backbone": "resnet50", "input_size": 224},
+    "vit": {"backbone": "vit_b16", "input_size": 224},
     "conv-autoencoder": {},
     "metric-pairs": {"batches_per_epoch": 0},
 }
@@ -121,8 +121,6 @@ def _epoch_seconds(preset: str, n_pictures: int, rounds: int, *, plain: bool = F
     from embeddings.training.pictures import Pictures
 
     facts = PRESETS[preset].defaults | TRAININGS[preset] | {"epochs": rounds + 1, "patience": 0, "from_scratch": True}
-    if preset == "mobilenet-classifier":
-        facts["frozen_epochs"] = 0
     if plain:
         facts |= {"augmentation": (), "jitter": False}
     config = TrainingConfig(preset=preset, name="measured", **facts)

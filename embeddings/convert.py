@@ -8,7 +8,6 @@ trained here, FOLDER/NAME.keras, which the file describes.
 import json
 import os
 import sys
-import tempfile
 import time
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from embeddings.device import choose_backend
 
 # Before the runtime's module, Keras would import OpenVINO with its telemetry on.
 from embeddings.runtime import CpuNetwork, native_precision
@@ -172,9 +173,8 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Read the arguments, choose Keras' backend, convert."""
-    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
-    # Keras writes its own settings into a folder, by default in the user's home.
-    os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir(), f"imgsim-keras-{os.geteuid()}")))
+    os.environ.update(KERAS_BACKEND="tensorflow", CUDA_VISIBLE_DEVICES="-1")
+    choose_backend()
     name, weights_path, samples_path, folder = sys.argv[1:]
     samples = np.load(samples_path, allow_pickle=False)
     if weights_path.endswith(".json"):

@@ -151,7 +151,7 @@ class TrainingForm(forms.Form):
 
     @property
     def has_details(self) -> bool:
-        return any(self[name].value() for name in ("backbone", "name", "epochs", "dim", "loss", "augmenting"))
+        return any(self[name].value() for name in ("backbone", "name", "epochs", "dim", "loss"))
 
     def clean_dataset(self) -> Dataset:
         dataset = next((one for one in self.datasets if one.slug == self.cleaned_data["dataset"]), None)

@@ -93,9 +93,10 @@ def _by_class(labels: Labels) -> dict[int, Indices]:
 
 
 def _held_out(n: int, test_share: float, valid_share: float) -> tuple[int, int]:
-    if n < 3:
-        is_divided = n == 2
-        return int(is_divided and test_share > 0), int(is_divided and test_share == 0 and valid_share > 0)
+    if n == 1:
+        return 0, 0
+    if n == 2:
+        return (1, 0) if test_share > 0 else (0, int(valid_share > 0))
     n_test, n_valid = (max(1, round(n * share)) if share > 0 else 0 for share in (test_share, valid_share))
     # Rounding up in a small class must leave one for train.
     n_test = min(n_test, n - 1 - min(n_valid, 1))

@@ -11,6 +11,8 @@ Network = Literal["backbone", "metric-convnet", "conv-autoencoder"]
 Loss = Literal["cross-entropy", "pairs", "supervised-contrastive", "multi-similarity", "proxy-anchor", "reconstruction"]
 Schedule = Literal["constant", "cosine"]
 FILE_NAME = "config.json"
+# In the folder of a run: pictures, and below them what an autoencoder draws of them.
+DRAWINGS_NAME = "reconstructions.png"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,20 +11,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from embeddings import images, metrics
-from embeddings.training import feeding, recipes, sheets
+from embeddings.training import feeding, recipes
+from embeddings.training.checking import Checker
 from embeddings.training.config import TrainingConfig
 from embeddings.training.pictures import Pictures
 
 Report = Callable[[dict[str, Any]], None]
 STATE_NAME = "state.json"
 BEST_NAME = "best.weights.h5"
-SHOWN_NAME = "reconstructions.png"
-MOST_CHECKED = 2000
-N_SHOWN = 8
-_CHECK_BATCH = 64
 _SECONDS_BETWEEN_REPORTS = 1.0
 
 
@@ -72,13 +67,13 @@ class Run:
         report: Report,
         is_stopped: Callable[[], bool],
     ) -> None:
-        self.config, self.folder, self.train, self.valid = config, folder, train, valid
+        self.config, self.folder, self.train = config, folder, train
         self._report, self._is_stopped = report, is_stopped
         self.state = State.read(folder)
         keras.utils.set_random_seed(config.seed)
         self.recipe = recipes.build(config, len(train.classes))
         self._is_frozen: bool | None = None
-        self._both: keras.Model | None = None
+        self.checker = Checker(self.recipe, config, valid)
 
     def run(self) -> keras.Model:
         """Train to the end; return the encoder with the weights of its best epoch. Raises Stopped, Diverged."""
@@ -117,7 +112,7 @@ class Run:
         watch = _Watch(epoch, self.config.epochs, batches.num_batches, self._report, self._is_stopped)
         fitted = self.recipe.trainee.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[watch])
         loss = float(fitted.history["loss"][-1])
-        checked = self._check() if np.isfinite(loss) else {"loss": loss}
+        checked = self.checker.check() if np.isfinite(loss) else {"loss": loss}
         if not all(np.isfinite(value) for value in checked.values()):
             raise Diverged(f"epoch {epoch + 1} gives no numbers any more: train again with a smaller learning rate")
         entry = {"epoch": epoch + 1, "loss": loss, **checked}
@@ -132,57 +127,6 @@ class Run:
         indices = feeding.epoch_indices(config, self.train.labels, epoch)
         return feeding.Batches(self.train, indices, draws=config.loss == "reconstruction", change=change)
 
-    def _check(self) -> dict[str, float]:
-        """Return the validation: the mAP among the validation pictures and, of a classifier, how many it names rightly;
-        or how well they are drawn again.
-
-        No mAP where no two of the validation pictures have one label.
-        """
-        n = min(len(self.valid), MOST_CHECKED)
-        chosen = np.sort(np.random.default_rng(self.config.seed).permutation(len(self.valid))[:n])
-        if self.config.loss == "reconstruction":
-            parts = np.array_split(chosen, max(1, n // _CHECK_BATCH))
-            loss = self.recipe.trainee.evaluate(feeding.Batches(self.valid, parts, draws=True), verbose=0)
-            return {"valid_loss": float(loss)}
-        labels = self.valid.labels[chosen]
-        vectors, said = self._outputs(self.valid.pixels[chosen])
-        lengths = np.linalg.norm(vectors, axis=1)
-        if not (np.isfinite(lengths) & (lengths > 0)).all():
-            return {"valid_map": float("nan")}
-        found = metrics.mean_average_precision(metrics.relevance_among(vectors, labels))
-        checked = {} if np.isnan(found) else {"valid_map": found}
-        return checked if said is None else {**checked, "valid_accuracy": _accuracy(said, labels)}
-
-    def _show(self) -> None:
-        """Write what an autoencoder draws of some validation pictures, below them."""
-        if self.config.loss != "reconstruction":
-            return
-        # From first to last, because pictures of a label often stand together.
-        shown = self.valid.pixels[np.linspace(0, len(self.valid) - 1, min(N_SHOWN, len(self.valid)), dtype=int)]
-        drawn = self.recipe.trainee.predict_on_batch(shown)
-        again = np.rint(np.asarray(drawn, np.float32) * 255).astype(np.uint8)
-        draft = self.folder / f"draft-{SHOWN_NAME}"
-        draft.write_bytes(images.png_of(sheets.tiled(np.stack([shown, again]))))
-        draft.replace(self.folder / SHOWN_NAME)
-
-    def accuracy(self, pictures: Pictures) -> float:
-        """Return the share of the pictures that a classifier, with its best weights after `run`, names rightly."""
-        _, said = self._outputs(pictures.pixels)
-        if said is None:
-            raise ValueError(f"{self.config.loss} names no classes")
-        return _accuracy(said, pictures.labels)
-
-    def _outputs(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Return the vectors and, of a classifier, what it says of the classes, from one pass."""
-        if self.config.loss != "cross-entropy":
-            return self.recipe.encoder.predict(pixels, batch_size=_CHECK_BATCH, verbose=0), None
-        if self._both is None:
-            self._both = keras.Model(
-                self.recipe.encoder.input, [self.recipe.encoder.output, self.recipe.trainee.output]
-            )
-        vectors, said = self._both.predict(pixels, batch_size=_CHECK_BATCH, verbose=0)
-        return vectors, said
-
     def _keep(self, entry: dict[str, float]) -> None:
         """Write what is needed to go on; the state comes last, so that it never names a file that is not whole."""
         state = self.state
@@ -195,16 +139,10 @@ class Run:
             state.best, state.best_epoch = measure, state.n_epochs
             self.recipe.trainee.save_weights(self.folder / f"draft-{BEST_NAME}")
             (self.folder / f"draft-{BEST_NAME}").replace(self.folder / BEST_NAME)
-            self._show()
+            self.checker.write_drawings(self.folder)
         self.recipe.trainee.save_weights(self._checkpoint(state.n_epochs))
         state.write(self.folder)
         self._checkpoint(state.n_epochs - 1).unlink(missing_ok=True)
-
-
-def _accuracy(said: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """said: float32 (n, n_classes), or (n, 1) with the probability of the second of two classes."""
-    named = said[:, 0] > 0.5 if said.shape[1] == 1 else said.argmax(axis=1)
-    return float(np.mean(named == labels))
 
 
 class _Watch(keras.callbacks.Callback):

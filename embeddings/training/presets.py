@@ -6,20 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Shares = tuple[float, float, float]
+# Of the images that are learnt from, tested on at the end, and checked on after each epoch.
+SHARES: Shares = (0.85, 0.0, 0.15)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
     """A recipe. defaults: fields of TrainingConfig; any that the user names take their place.
 
-    shares: of the images that are learnt from, tested on at the end, and checked on after each epoch. A part that the
-    dataset has as a split of its own is taken as it is, and the others are drawn.
+    shares: see SHARES. A part that the dataset has as a split of its own is taken as it is, the others are drawn. Only
+    what names classes is tested: with another loss than cross-entropy SHARES take their place.
     backbone: the encoder that is trained on where none is named; empty: the site's default one.
     """
 
     summary: str
     defaults: dict[str, Any] = field(default_factory=dict)
-    shares: Shares = (0.85, 0.0, 0.15)
+    shares: Shares = SHARES
     needs_labels: bool = True
     takes_backbone: bool = False
     backbone: str = ""

@@ -43,20 +43,13 @@ def train(folder: Path, report: Report, is_stopped: Callable[[], bool]) -> None:
     learnt, checked = read("train"), read("valid")
     run = Run(config, folder, learnt, checked, report=report, is_stopped=is_stopped)
     encoder = run.run()
-    tested = _tested(run, read("test")) if any(sample.part == "test" for sample in samples) else {}
+    tested = run.checker.test(read("test")) if any(sample.part == "test" for sample in samples) else {}
     write_plot(run.state.history, folder / "history.svg", title=config.name)
     report({"event": "exporting"})
     _export(config, encoder, checked, folder, found)
     for path in folder.glob("pixels-*.npy"):
         path.unlink()
     report({"event": "done", "weights_digest": digest_of(encoder), "history": run.state.history, **tested})
-
-
-def _tested(run: Run, tested: pictures.Pictures) -> dict[str, float]:
-    """Return how many of the pictures that nothing was learnt or chosen from are named rightly."""
-    if run.config.loss != "cross-entropy":
-        return {}
-    return {"test_accuracy": run.accuracy(tested), "n_tested": len(tested)}
 
 
 def _export(

@@ -13,7 +13,7 @@ from embeddings import heads
 from embeddings.specs import EncoderSpec
 from search import encoders, vectors
 from search.models import Dataset, Encoder, Job
-from search.training.labelled import CannotTrain, Divided, labelled, unlabelled
+from search.training.dividing import CannotTrain, Divided, labelled, unlabelled
 
 Method = Literal["discriminant", "pca", "centring"]
 FAMILY = "linear_head"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embeddings import images
 from search.models import Dataset, Image
-from search.training.labelled import CannotTrain
+from search.training.dividing import CannotTrain
 
 N_PICTURES = 6
 N_EACH = 6

@@ -13,11 +13,11 @@ from embeddings import specs
 from embeddings.training import pictures
 from embeddings.training.config import TrainingConfig
 from embeddings.training.pictures import Sample
-from embeddings.training.presets import PRESETS
+from embeddings.training.presets import PRESETS, SHARES
 from search import encoders
 from search.models import Dataset, Image, Job
 from search.training import linear_head
-from search.training.labelled import CannotTrain, Divided, labelled, unlabelled
+from search.training.dividing import CannotTrain, Divided, labelled, unlabelled
 from search.work import jobs
 
 MAX_NAMED = 10
@@ -131,9 +131,10 @@ def _check_numbers(config: TrainingConfig) -> None:
 def _data(request: Wanted, config: TrainingConfig) -> Divided:
     preset = PRESETS[request.preset]
     if preset.needs_labels:
-        data = labelled(request.dataset, seed=config.seed, shares=preset.shares)
+        shares = preset.shares if config.loss == "cross-entropy" else SHARES
+        data = labelled(request.dataset, seed=config.seed, shares=shares)
         return _with_pairs(data) if config.loss == "pairs" else data
-    data = unlabelled(request.dataset, seed=config.seed, shares=preset.shares)
+    data = unlabelled(request.dataset, seed=config.seed)
     if len(data.ids) < 2:
         raise CannotTrain(f"{request.dataset.name} has one image; there has to be one to learn from and one to check.")
     return data

@@ -15,7 +15,7 @@ from search import encoders
 from search.models import Encoder, Job
 from search.progress import Bars
 from search.training import linear_head, requests, runs
-from search.training.labelled import CannotTrain
+from search.training.dividing import CannotTrain
 from search.training.linear_head import HeadRequest
 from search.training.requests import Wanted
 from search.work import filling, jobs, queue, reconciling

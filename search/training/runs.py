@@ -20,9 +20,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from embeddings.stored import StoredEncoder
+from embeddings.training.config import DRAWINGS_NAME
 from search.models import Dataset, Encoder, Job
 from search.progress import Bars
-from search.training.labelled import CannotTrain
+from search.training.dividing import CannotTrain
 from search.training.requests import run_folder
 from search.work import jobs
 
@@ -201,7 +202,7 @@ def _description(job: Job) -> str:
 
 def reconstructions(job: Job) -> Path | None:
     """Return the picture of what an autoencoder draws, or None where there is none (yet)."""
-    path = run_folder(job) / "reconstructions.png"
+    path = run_folder(job) / DRAWINGS_NAME
     return path if path.is_file() else None
 
 

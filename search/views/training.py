@@ -18,7 +18,7 @@ from search.encoders import NoEncoder
 from search.forms import TrainingForm
 from search.models import Job
 from search.training import preview, requests, running, runs
-from search.training.labelled import CannotTrain
+from search.training.dividing import CannotTrain
 from search.training.requests import Wanted
 from search.views.jobs import staff_only
 from search.work import jobs

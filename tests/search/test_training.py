@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from embeddings.encoder import Encoder as Network
+from embeddings.training import pictures
 from embeddings.training.presets import PRESETS
 from search import encoders
 from search.models import Dataset, Embedding, Encoder, Image, Job
 from search.training import running
-from search.training.labelled import CannotTrain, labelled
+from search.training.dividing import CannotTrain, labelled
+from search.training.requests import Wanted
 from search.work import filling
 from search.work.local_workers import EmbeddingStopped
 from tests.fakes import ColourNetwork
@@ -139,6 +142,23 @@ def test_a_classifier_tests_on_the_test_split_and_not_on_labels_that_nothing_tea
         colours[7].pk,
     }
     assert sorted(data.labels[data.parts == "valid"]) == ["cold", "warm"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "parts"), [("cross-entropy", {"train", "test", "valid"}), ("proxy-anchor", {"train", "valid"})]
+)
+def test_pictures_are_set_aside_for_a_test_only_where_classes_are_named(
+    colours: list[Image], settings: Any, tmp_path: Path, loss: str, parts: set[str]
+) -> None:
+    settings.VAR = tmp_path
+    changes = {"from_scratch": True, "input_size": 32, "loss": loss}
+    wanted = Wanted(
+        preset="mobilenet-classifier", dataset=Dataset.objects.get(), backbone="mobilenet_v2", changes=changes
+    )
+    job = running.begin(wanted)
+    samples = pictures.read_samples(tmp_path / "runs" / str(job.pk))
+    assert {sample.part for sample in samples} == parts
+    assert job.parameters["n_images"] == sum(sample.part != "test" for sample in samples)
 
 
 def test_a_dataset_without_splits_is_divided_75_10_15(dataset: Dataset, add_image: AddImage) -> None:

@@ -17,7 +17,7 @@ from search.models import Dataset, Job
 from search.progress import Bars
 from search.scope import UnknownDataset, scope_of_command
 from search.training import preview, requests, running
-from search.training.labelled import CannotTrain
+from search.training.dividing import CannotTrain
 from search.training.requests import Wanted
 from search.training.runs import RunStopped
 from search.work.local_workers import EmbeddingStopped

@@ -11,11 +11,8 @@ from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from embeddings.training import batches
-from embeddings.training.presets import Shares
+from embeddings.training.presets import SHARES, Shares
 from search.models import Dataset, Image
-
-# Of those learnt from, tested on and checked on: see `embeddings.training.presets.Preset`.
-SHARES: Shares = (0.85, 0.0, 0.15)
 
 
 class CannotTrain(Exception):
@@ -60,7 +57,7 @@ def labelled(dataset: Dataset, *, seed: int = 0, shares: Shares = SHARES) -> Div
     )
 
 
-def unlabelled(dataset: Dataset, *, seed: int = 0, shares: Shares = SHARES) -> Divided:
+def unlabelled(dataset: Dataset, *, seed: int = 0) -> Divided:
     """Return every ready image of a dataset but those of the test split, for what is learnt without labels.
 
     All are drawn from alike, whatever split they are of. Raises CannotTrain where there is none.
@@ -73,7 +70,7 @@ def unlabelled(dataset: Dataset, *, seed: int = 0, shares: Shares = SHARES) -> D
     return Divided(
         ids=[pk for pk, _ in rows],
         labels=labels,
-        parts=(parts := _parts(labels, labels, shares, seed)),
+        parts=(parts := _parts(labels, labels, SHARES, seed)),
         has_own_valid=False,
         digest=_digest([sha256 for _, sha256 in rows], labels, parts),
     )
