@@ -61,6 +61,8 @@ def test_it_answers_no_search_until_it_is_chosen(colours: list[Image], capsys: p
     call_command("use_encoder", "warmth")
     assert "Back: manage.py use_encoder colours" in capsys.readouterr().out
     assert encoders.default().name == "warmth"
+    call_command("use_encoder", "warmth")
+    assert capsys.readouterr().out == "warmth answers searches already.\n"
     call_command("use_encoder", "colours")
     assert encoders.default().name == "colours"
 

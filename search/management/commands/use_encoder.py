@@ -23,6 +23,9 @@ class Command(BaseCommand):
             encoders.network(encoder)  # an encoder that cannot be loaded must not answer searches
         except encoders.NoEncoder as error:
             raise CommandError(str(error)) from error
+        if encoder == before:
+            self.stdout.write(f"{encoder.name} answers searches already.")
+            return
         n_missing = reconciling.n_missing(encoder)
         if n_missing and not options["anyway"]:
             raise CommandError(
