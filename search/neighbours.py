@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from django.conf import settings
@@ -93,7 +93,15 @@ class Answer:
     search_ms: float = 0.0
 
 
-def nearest(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, *, k: int = 10, offset: int = 0) -> Answer:
+def nearest(
+    vector: NDArray[np.float32],
+    encoder: Encoder,
+    scope: Scope,
+    *,
+    k: int = 10,
+    offset: int = 0,
+    by: Literal["choice", "comparison", "index"] = "choice",
+) -> Answer:
     """Return the k images of the scope nearest to a vector, after the first `offset`.
 
     vector: float32 (encoder.dim,). Distances are the encoder's own (cosine 0..2, or L2), ascending, ties by image id.
@@ -107,7 +115,7 @@ def nearest(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, *, k: i
         raise ValueError(f"k must be at least 1 and offset + k at most {MAX_HITS}; got k={k}, offset={offset}.")
     started = time.perf_counter()
     depth = offset + k
-    exact = not _index_serves(encoder, scope)
+    exact = by == "comparison" or (by == "choice" and not _index_serves(encoder, scope))
     rows = [] if exact else _by_index(vector, encoder, scope, depth)
     # An index scan can end early, after many deletions for instance. An answer that is short is not believed.
     if not exact and len(rows) < depth:

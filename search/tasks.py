@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from search import embedding, encoders
+from search.evaluation import auditing
+from search.evaluation import running as evaluation
 from search.models import Encoder
 from search.training import running
 from search.work import reconciling
@@ -49,6 +51,18 @@ def after_load(encoder_id: int) -> None:
 def train(job_id: int) -> None:
     """Carry out a training that somebody has asked for."""
     running.carry_out_for_worker(job_id)
+
+
+@shared_task
+def evaluate(job_id: int) -> None:
+    """Carry out an evaluation that somebody has asked for."""
+    evaluation.carry_out_for_worker(job_id)
+
+
+@shared_task
+def audit_indexes() -> None:
+    """Compare what the indexes find with what there is to find."""
+    auditing.audit_all()
 
 
 @shared_task

@@ -38,6 +38,11 @@ def send_train(job_id: int) -> None:
     _send("search.tasks.train", [job_id], Turn.SOON, name_of_queue=TRAINING)
 
 
+def send_evaluate(job_id: int) -> None:
+    """Ask the workers to carry out an evaluation; pictures that are to be embedded go before."""
+    _send("search.tasks.evaluate", [job_id], Turn.LATER)
+
+
 def n_waiting(turn: Turn, name: str = settings.CELERY_TASK_DEFAULT_QUEUE) -> int | None:
     """Return how many messages of a turn wait in a queue, or None where the broker is out of reach."""
     if turn:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from search import embedding, encoders, indexing
 from search.embedding import BATCH_SIZE
+from search.evaluation import calibrating
 from search.files import storage
 from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs, queue
@@ -40,7 +42,8 @@ def reconcile() -> Swept:
     n_ended = jobs.end_stale()
     for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
         n_ended += jobs.settle(job_id)
-    _send_trainings()
+    _send_waiting(Job.Kind.TRAIN, Turn.SOON, queue.TRAINING, queue.send_train)
+    _send_waiting(Job.Kind.EVALUATE, Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_evaluate)
     try:
         default = encoders.default()
     except encoders.NoEncoder:
@@ -53,12 +56,12 @@ def reconcile() -> Swept:
     return Swept(n_sent=n_sent, n_jobs_ended=n_ended)
 
 
-def _send_trainings() -> None:
-    """Send again the trainings that wait, where no message tells the worker that trains of any."""
-    waiting = Job.objects.filter(kind=Job.Kind.TRAIN, state=Job.State.WAITING).order_by("pk")
-    if waiting.exists() and queue.n_waiting(Turn.SOON, queue.TRAINING) == 0:
+def _send_waiting(kind: str, turn: Turn, name_of_queue: str, send: Callable[[int], None]) -> None:
+    """Send again the jobs that wait for a worker, where no message tells of any."""
+    waiting = Job.objects.filter(kind=kind, state=Job.State.WAITING).order_by("pk")
+    if waiting.exists() and queue.n_waiting(turn, name_of_queue) == 0:
         for job_id in waiting.values_list("pk", flat=True):
-            queue.send_train(job_id)
+            send(job_id)
 
 
 def after_load(default: Encoder) -> int:
@@ -66,6 +69,7 @@ def after_load(default: Encoder) -> int:
     for encoder in Encoder.objects.all():
         if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder):
             indexing.build(encoder)
+    calibrating.learn_rarity(default)
     if queue.n_waiting(Turn.LATER) != 0:
         return 0
     n_sent = 0

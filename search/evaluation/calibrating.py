@@ -1,0 +1,179 @@
+"""What a distance is worth with an encoder in a dataset: learnt from an evaluation, told with the hits of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from django.db.models import QuerySet
+from django.utils import timezone
+from numpy.typing import NDArray
+
+from embeddings.evaluation import calibration
+from embeddings.evaluation.measuring import Measured
+from search import vectors
+from search.models import Calibration, Dataset, Embedding, Encoder
+
+# From these chances on a hit is called so.
+WORDS = (
+    (0.95, "almost surely"),
+    (0.8, "very likely"),
+    (calibration.EVEN, "likely"),
+    (0.2, "rather not"),
+    (0.0, "hardly"),
+)
+# A copy stays a copy, whatever the labels say of pictures that are nearly as near.
+COPY_WITHIN = 0.01
+# Without labels: a best hit that more random pairs than these are nearer than is no find.
+RARE = 0.99
+_MOST_SAMPLED = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """What a hit's distance is worth: in short, and in a sentence. is_similar: whether it may be called a find.
+
+    chance: of the same label, 0..1, where labels tell; rarity: the share of random pairs of its dataset that are
+    farther apart.
+    """
+
+    chance: float | None
+    rarity: float | None
+    words: str
+    meaning: str
+    is_similar: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Turns the distances of one encoder in one dataset into what they are worth."""
+
+    chances: dict[str, Any]
+    random_pairs: dict[str, Any]
+    is_cosine: bool
+
+    def of(self, distance: float) -> Worth | None:
+        """Return what a distance is worth; None where nothing is known."""
+        chance = self._chance(distance)
+        rarity = self._rarity(distance)
+        if chance is None and rarity is None:
+            return None
+        is_copy = self.is_cosine and distance <= COPY_WITHIN
+        if chance is not None:
+            surely = next(words for least, words in WORDS if chance >= least)
+            words, is_similar = f"{_chance(chance)} likely the same", chance >= calibration.EVEN
+            meaning = (
+                f"{surely.capitalize()}: of hits as near as this one, {_chance(chance)} have the label of the query"
+            )
+        else:
+            words, is_similar = f"nearer than {_share(rarity or 0)} of random pairs", (rarity or 0) >= RARE
+            meaning = f"Of random pairs of pictures of its dataset, {_share(rarity or 0)} are farther apart"
+        return Worth(
+            chance=chance,
+            rarity=rarity,
+            words="practically the same picture" if is_copy else words,
+            meaning=meaning,
+            is_similar=is_similar or is_copy,
+        )
+
+    def _chance(self, distance: float) -> float | None:
+        if not self.chances:
+            return None
+        return float(np.interp(distance, self.chances["distances"], self.chances["probabilities"]))
+
+    def _rarity(self, distance: float) -> float | None:
+        if not self.random_pairs:
+            return None
+        return 1 - float(np.interp(distance, self.random_pairs["distances"], self.random_pairs["shares"]))
+
+
+def scales(encoder: Encoder, slugs: Iterable[str]) -> dict[str, Scale]:
+    """Return the scales of an encoder in these datasets, those that are known, by slug."""
+    known = Calibration.objects.filter(
+        encoder=encoder, dataset__slug__in=list(slugs), weights_sha256=encoder.weights_sha256
+    ).select_related("dataset")
+    is_cosine = encoder.distance == Encoder.Distance.COSINE
+    return {
+        one.dataset.slug: Scale(chances=one.chances, random_pairs=one.random_pairs, is_cosine=is_cosine)
+        for one in known
+    }
+
+
+def chances(measured: Measured, asked: NDArray[np.int64], answering: NDArray[np.int64]) -> dict[str, Any] | None:
+    """Return the fitted chances as JSON keeps them, or None where there is too little to tell them from."""
+    chosen = measured.is_answerable
+    is_same = answering[measured.neighbours[chosen]] == asked[chosen, np.newaxis]
+    try:
+        return asdict(calibration.fit(measured.distances[chosen], is_same))
+    except calibration.CannotCalibrate:
+        return None
+
+
+def pairs_among(encoder: Encoder, stored: NDArray[np.float32], seed: int = 0) -> dict[str, Any]:
+    """Return how far apart random pairs of vectors are, as JSON keeps it. stored: two vectors or more."""
+    return asdict(calibration.random_pairs(stored, encoder.distance, seed=seed))  # type: ignore[arg-type]  # its choices
+
+
+def keep(
+    encoder: Encoder, dataset: Dataset, *, chances: dict[str, Any], pairs: dict[str, Any], n_images: int
+) -> Calibration:
+    """Keep what was learnt. What labels told stays where nothing new was learnt from them with the same weights."""
+    told = {"chances": chances} if chances else {}
+    kept, _ = Calibration.objects.update_or_create(
+        encoder=encoder,
+        dataset=dataset,
+        defaults={
+            **told,
+            "random_pairs": pairs,
+            "weights_sha256": encoder.weights_sha256,
+            "n_images": n_images,
+            "created_at": timezone.now(),
+        },
+    )
+    return kept
+
+
+def learn_rarity(encoder: Encoder) -> int:
+    """Compare random pairs of the datasets for which that was not done, or when they were half or twice as large.
+
+    Returns for how many it was done. No label is needed, and a second a dataset.
+    """
+    done = 0
+    known = {one.dataset_id: one for one in encoder.calibrations.defer("chances", "random_pairs")}
+    for dataset in Dataset.objects.all():
+        embedded = Embedding.objects.filter(encoder=encoder, dataset=dataset)
+        n_images = embedded.count()
+        kept = known.get(dataset.pk)
+        if n_images < 2 or (kept is not None and _still_fits(kept, encoder, n_images)):
+            continue
+        _, stored = vectors.read(encoder, _sample(embedded))
+        chances = kept.chances if kept is not None and kept.weights_sha256 == encoder.weights_sha256 else {}
+        if kept is not None and not chances:
+            kept.delete()
+        keep(encoder, dataset, chances=chances, pairs=pairs_among(encoder, stored), n_images=n_images)
+        done += 1
+    return done
+
+
+def _still_fits(kept: Calibration, encoder: Encoder, n_images: int) -> bool:
+    return kept.weights_sha256 == encoder.weights_sha256 and n_images / 2 < kept.n_images < n_images * 2
+
+
+def _sample(embedded: QuerySet[Embedding]) -> list[int]:
+    """Return the ids of some images, from all over."""
+    ids = np.array(embedded.values_list("image_id", flat=True), np.int64)
+    return np.random.default_rng(0).permutation(ids)[:_MOST_SAMPLED].tolist()
+
+
+def _chance(chance: float) -> str:
+    """Write a chance in whole per cent, never as a certainty: under 1 %, 83 %, over 99 %."""
+    words = "under 1" if chance < 0.01 else "over 99" if chance > 0.99 else f"{100 * chance:.0f}"
+    return f"{words}\N{NO-BREAK SPACE}%"
+
+
+def _share(share: float) -> str:
+    """Write a share near 1 with as many digits as tell it from 1: 97 %, 99.97 %."""
+    digits = next((digits for digits in (0, 1, 2, 3) if 1 - share >= 10 ** -(digits + 2)), None)
+    return "all but a millionth" if digits is None else f"{share:.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%")

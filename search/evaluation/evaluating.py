@@ -1,0 +1,232 @@
+"""One encoder on one pair of sides: measured, timed, held against the site's own answers, calibrated, and kept."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddings.evaluation import bootstrap, measuring, ranking
+from embeddings.evaluation.measuring import Measured
+from embeddings.evaluation.ranking import Struck
+from search import vectors
+from search.evaluation import auditing, calibrating, describing, timing
+from search.evaluation.leaks import Leaks
+from search.evaluation.protocol import CannotEvaluate, Pictures, Sides
+from search.models import Encoder, Evaluation, Job
+
+Vectors = NDArray[np.float32]
+Tell = Callable[[int], None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Labelled:
+    """The part of the gallery that is right or wrong for a query, and labels as numbers on both sides."""
+
+    gallery: Pictures
+    vectors: Vectors
+    struck: Struck
+    pairs: Struck
+    names: list[str]
+    asked: NDArray[np.int64]
+    answering: NDArray[np.int64]
+
+
+def evaluate(encoder: Encoder, sides: Sides, found: Leaks, *, job: Job | None = None, tell: Tell) -> Evaluation:
+    """Evaluate an encoder and keep what came of it: an Evaluation, and the encoder's Calibration for the dataset.
+
+    found: near-duplicates, which are the same for all encoders. tell: how many queries are done.
+    Raises CannotEvaluate where it has not embedded all of them, encoders.NoEncoder.
+    """
+    asked, answering = stored_vectors(encoder, sides)
+    gallery = ranking.Gallery(answering, encoder.distance)  # type: ignore[arg-type]  # the choices of the field
+    details: dict[str, Any] = {"left_out": _left_out(sides), "voters": measuring.N_VOTERS}
+    metrics: dict[str, float] = {}
+    intervals: dict[str, list[float]] = {}
+    figures, chances = b"", None
+    why_not = _why_no_figures(sides)
+    if why_not:
+        details["why_no_figures"] = why_not
+    else:
+        labelled = _labelled(sides, found, answering)
+        ranked = (
+            gallery
+            if len(labelled.gallery) == len(gallery)
+            else ranking.Gallery(
+                labelled.vectors,
+                encoder.distance,  # type: ignore[arg-type]
+            )
+        )
+        measured = measuring.measure(asked, labelled.asked, ranked, labelled.answering, labelled.struck, tell=tell)
+        details["voters"] = measured.n_voters
+        details["left_out"]["n_unanswerable"] = int((~measured.is_answerable).sum())
+        if measured.is_answerable.any():
+            metrics, intervals = _means(measured)
+            details |= _described(measured, sides, labelled, found, asked, ranked)
+            chances = calibrating.chances(measured, labelled.asked, labelled.answering)
+            figures = _packed(measured, sides)
+        else:
+            details["why_no_figures"] = "No query has another image of its label to be found."
+    tell(len(sides.queries))
+    agreement = timing.searching(encoder, sides, asked, gallery, tell=lambda: tell(len(sides.queries)))
+    details["agreement"] = {name: value for name, value in asdict(agreement).items() if name != "search_ms"}
+    details["audit"] = auditing.summary(auditing.current(encoder))
+    details["map"] = describing.plane(*_all(sides, asked, answering), sides.protocol.seed)
+    latency = timing.encoding(encoder, sides.queries.ids, seed=sides.protocol.seed)
+    latency |= {"search": agreement.search_ms, **timing.circumstances(encoder)}
+    details["calibration"] = chances or {}
+    evaluation = Evaluation.objects.create(
+        encoder=encoder,
+        dataset=sides.protocol.dataset,
+        queries_dataset=sides.protocol.queries_dataset,
+        job=job,
+        protocol=sides.protocol.as_parameters() | {"words": sides.protocol.in_words()},
+        pictures_sha256=sides.digest(),
+        weights_sha256=encoder.weights_sha256,
+        n_queries=len(sides.queries),
+        n_gallery=len(sides.gallery),
+        metrics=metrics,
+        intervals=intervals,
+        latency=latency,
+        details=details,
+        figures=figures,
+    )
+    _calibrate(encoder, sides, answering, chances)
+    return evaluation
+
+
+def stored_vectors(encoder: Encoder, sides: Sides) -> tuple[Vectors, Vectors]:
+    """Return the vectors of the queries and of the gallery, float32 (n, dim) each.
+
+    Raises CannotEvaluate where the encoder lacks some.
+    """
+    wanted = np.union1d(sides.queries.ids, sides.gallery.ids)
+    ids, stored = vectors.read(encoder, wanted.tolist())
+    if len(ids) < len(wanted):
+        dataset = sides.protocol.dataset.slug
+        raise CannotEvaluate(
+            f"{encoder.name} has embedded {len(ids):,} of the {len(wanted):,} images. First run: "
+            f"manage.py embed_images --encoder {encoder.name} --dataset {dataset} --wait"
+        )
+    if np.array_equal(wanted, sides.gallery.ids) and np.array_equal(wanted, sides.queries.ids):
+        return stored, stored
+    return tuple(stored[np.searchsorted(wanted, side.ids)] for side in (sides.queries, sides.gallery))  # type: ignore[return-value]
+
+
+def _left_out(sides: Sides) -> dict[str, int]:
+    return {
+        "n_unlabelled_queries": sides.n_unlabelled[0],
+        "n_unlabelled_gallery": sides.n_unlabelled[1],
+        "n_not_drawn": sides.n_drawn_from - len(sides.queries),
+    }
+
+
+def _why_no_figures(sides: Sides) -> str:
+    """Return why nothing says which hits are right, or nothing where the labels do."""
+    answering = sides.gallery.labels[sides.gallery.labels != ""]
+    if not sides.has_labels or not len(answering):
+        where = "among the queries" if not sides.has_labels else "in the gallery"
+        return (
+            f"No image {where} has a label, so nothing says which hits are right. Label some, or import with --labels."
+        )
+    known = np.unique(np.concatenate([sides.queries.labels, answering]))
+    if len(known) == 1:
+        return f"All labelled images are {str(known[0])!r}: any hit would be right."
+    return ""
+
+
+def _labelled(sides: Sides, found: Leaks, answering: Vectors) -> _Labelled:
+    is_labelled = sides.gallery.labels != ""
+    gallery = sides.gallery.only(is_labelled)
+    names, codes = np.unique(np.concatenate([sides.queries.labels, gallery.labels]), return_inverse=True)
+    return _Labelled(
+        gallery=gallery,
+        vectors=answering if is_labelled.all() else answering[is_labelled],
+        struck=_renumbered(sides.struck, is_labelled),
+        pairs=_renumbered(found.pairs, is_labelled),
+        names=[str(name) for name in names],
+        asked=codes[: len(sides.queries)].astype(np.int64),
+        answering=codes[len(sides.queries) :].astype(np.int64),
+    )
+
+
+def _renumbered(pairs: Struck, kept: NDArray[np.bool_]) -> Struck:
+    """Return the pairs whose image of the gallery is kept, by its place among those kept."""
+    chosen = kept[pairs.places]
+    return Struck(queries=pairs.queries[chosen], places=(np.cumsum(kept) - 1)[pairs.places[chosen]])
+
+
+def _means(measured: Measured) -> tuple[dict[str, float], dict[str, list[float]]]:
+    figures = measured.figures[measured.is_answerable]
+    # Means keep all their digits: they can be held against an independent computation.
+    means = {name: float(value) for name, value in zip(measured.names, figures.mean(axis=0), strict=True)}
+    spread = bootstrap.intervals(figures)
+    return means, {name: describing.rounded(one) for name, one in zip(measured.names, spread, strict=True)}
+
+
+def _described(
+    measured: Measured, sides: Sides, labelled: _Labelled, found: Leaks, asked: Vectors, gallery: ranking.Gallery
+) -> dict[str, Any]:
+    others = measuring.without(
+        measured, labelled.pairs, asked, labelled.asked, gallery, labelled.answering, labelled.struck
+    )
+    known = others[~np.isnan(others).any(axis=1)]
+    left = known.mean(axis=0) if len(labelled.pairs) and len(known) else []
+    return {
+        "classes": describing.classes(measured, labelled.asked, labelled.names, labelled.answering),
+        "confusion": describing.confusion(measured, labelled.asked, labelled.names, labelled.answering),
+        "collage": describing.collage(measured, sides, labelled.gallery, sides.protocol.seed),
+        "contradictions": describing.contradictions(
+            measured, sides, labelled.asked, labelled.names, labelled.answering
+        ),
+        "leaks": describing.leaks(
+            found, sides, sides.gallery, dict(zip(measured.names, describing.rounded(left), strict=False))
+        ),
+        **describing.curves(measured),
+    }
+
+
+def _packed(measured: Measured, sides: Sides) -> bytes:
+    """Return the figures of the answerable queries as an .npz of "ids", "names" and "figures" (n_queries, n_names)."""
+    packed = io.BytesIO()
+    chosen = measured.is_answerable
+    figures = measured.figures[chosen].astype(np.float32)
+    np.savez_compressed(packed, ids=sides.queries.ids[chosen], names=np.array(measured.names), figures=figures)
+    return packed.getvalue()
+
+
+def unpacked(evaluation: Evaluation) -> tuple[NDArray[np.int64], dict[str, NDArray[np.float64]]]:
+    """Return the ids of the queries of an evaluation that had something to find, and their figures by measure."""
+    if not evaluation.figures:
+        return np.empty(0, np.int64), {}
+    with np.load(io.BytesIO(bytes(evaluation.figures)), allow_pickle=False) as kept:
+        figures = kept["figures"].astype(np.float64)
+        return kept["ids"], {str(name): figures[:, place] for place, name in enumerate(kept["names"])}
+
+
+def _all(sides: Sides, asked: Vectors, answering: Vectors) -> tuple[Vectors, Pictures]:
+    """Return what a map shows: all of the gallery, and the queries where they are no part of it."""
+    if sides.protocol.is_leave_one_out:
+        return answering, sides.gallery
+    both = (sides.gallery, sides.queries)
+    merged = Pictures(
+        **{
+            name: np.concatenate([getattr(one, name) for one in both])
+            for name in ("ids", "labels", "contents", "phashes")
+        }
+    )
+    return np.concatenate([answering, asked]), merged
+
+
+def _calibrate(encoder: Encoder, sides: Sides, answering: Vectors, found: dict[str, Any] | None) -> None:
+    """Keep what distances are worth, for all searches in the dataset."""
+    # What queries from elsewhere come to is not what the dataset's own do.
+    is_own = sides.protocol.dataset == sides.protocol.queries_dataset
+    pairs = calibrating.pairs_among(encoder, answering, sides.protocol.seed) if len(answering) > 1 else {}
+    calibrating.keep(
+        encoder, sides.protocol.dataset, chances=(found or {}) if is_own else {}, pairs=pairs, n_images=len(answering)
+    )

@@ -1,0 +1,72 @@
+"""A comparison and an evaluation as text that others read: CSV, Markdown, and a page that needs no server."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from django.contrib.staticfiles import finders
+from django.template.loader import render_to_string
+
+from search.evaluation import drawing
+from search.evaluation.comparing import COLUMNS, MEASURES, Comparison
+
+STYLES = ("css/base.css", "css/pages.css", "css/evaluation.css")
+
+
+def as_csv(comparison: Comparison) -> str:
+    """Return a table with a row for each encoder: all columns, ends of intervals, the difference to the best."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    ends = [f"{name} {end}" for name in MEASURES for end in ("low", "high")]
+    told = [f"{comparison.measure} {words}" for words in ("difference", "difference low", "difference high", "p")]
+    writer.writerow(["encoder", *COLUMNS, *ends, *told, "queries", "gallery", "protocol"])
+    for row in comparison.rows:
+        intervals = [row.intervals.get(name, ["", ""])[end] for name in MEASURES for end in (0, 1)]
+        one = row.difference
+        difference: list[Any] = [one.mean, one.low, one.high, one.p] if one else [""] * 4
+        values = ["" if value is None else value for value in row.values.values()]
+        writer.writerow(
+            [row.name, *values, *intervals, *difference, comparison.n_queries, comparison.n_gallery, comparison.words]
+        )
+    return written.getvalue()
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Return the table as Markdown, with what parts each encoder from the best one."""
+    heads = ["Encoder", *COLUMNS.values(), f"{MEASURES[comparison.measure]} less the best"]
+    lines = [
+        f"{comparison.dataset.name}, {comparison.words}: {comparison.n_queries:,} queries, "
+        f"{comparison.n_gallery:,} images in the gallery. Sorted by {COLUMNS[comparison.by]}.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "| --- |" + " ---: |" * (len(heads) - 1),
+    ]
+    for row in comparison.rows:
+        cells = [row.name, *(written(name, value) for name, value in row.values.items()), _written_difference(row)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def as_html(comparison: Comparison) -> str:
+    """Return a page that holds its own style and drawings, and opens without a server."""
+    styles = "\n".join(Path(str(finders.find(name))).read_text(encoding="utf-8") for name in STYLES)
+    context = {"comparison": comparison, "styles": styles, "plots": drawing.of_comparison(comparison)}
+    return render_to_string("search/report.html", context)
+
+
+def written(name: str, value: float | None) -> str:
+    """Return a value of a column as a table shows it."""
+    if value is None:
+        return ""
+    return f"{value:.4f}" if name in MEASURES else f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _written_difference(row: Any) -> str:
+    one = row.difference
+    if one is None:
+        return "the best" if row.values["map"] is not None else ""
+    sure = "" if one.is_real else " (may be chance)"
+    return f"{one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}]{sure}"

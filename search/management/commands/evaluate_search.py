@@ -1,0 +1,158 @@
+"""`manage.py evaluate_search`: how good a search is, on the labels of a dataset."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from search import encoders
+from search.evaluation import running
+from search.evaluation.protocol import CannotEvaluate
+from search.management import protocol_options
+from search.models import Evaluation, Job
+from search.progress import Bars
+from search.scope import UnknownDataset
+from search.work.local_workers import EmbeddingStopped
+
+FAILURES = (CannotEvaluate, encoders.NoEncoder, UnknownDataset, EmbeddingStopped)
+
+
+class Command(BaseCommand):
+    help = "Measure how good and how fast the search of an encoder is, on the labels of a dataset."
+    epilog = """examples:
+  manage.py evaluate_search --dataset grocery
+  manage.py evaluate_search --dataset shoes --leave-one-out --encoder mobilenet_v2-shoes-head
+  manage.py evaluate_search --dataset shop --queries phone-photos --json
+
+A hit is right where it has the label of its query; a query never finds itself. Where a dataset has the splits test and
+train, and nothing else is asked for, the one asks the other; else each image asks all others. Queries whose label the
+gallery lacks are left out, and so are images without a label.
+
+precision@k    right ones among the first k, divided by k
+recall@k       right ones among the first k, divided by all right ones
+hit_rate@k     queries with a right one among the first k (in papers: Recall@k)
+accuracy       queries whose label most of their ten nearest have
+map            mean average precision over the whole gallery; map@k: over the first k
+r_precision    precision among the first R, where R are right
+ndcg@k         right ones among the first k, discounted by rank
+
+Everything is kept, and shown in the browser: plots, confusions, queries to look at, labels that may be wrong."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs.update(epilog=self.epilog, formatter_class=RawDescriptionHelpFormatter)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--encoder", default="", metavar="NAME", help="default: the site's default encoder")
+        protocol_options.add_to(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
+                encoder = encoders.by_name(options["encoder"])
+                wanted = protocol_options.protocol(options)
+                if options["embed"]:
+                    protocol_options.embed([encoder], wanted, bars)
+                job = running.begin(wanted, [encoder.name])
+                if options["no_wait"]:
+                    running.send(job)
+                    return self._tell_job(job, options["json"])
+                report = running.carry_out(job, bars)
+        except FAILURES as error:
+            raise CommandError(str(error)) from error
+        except running.EvaluationStopped as error:
+            raise CommandError(str(error), returncode=130) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped.", returncode=130) from None
+        evaluation = report.evaluations[0]
+        if options["json"]:
+            self.stdout.write(json.dumps(as_json(evaluation, report.seconds)))
+            return None
+        return self._tell(evaluation, report.seconds)
+
+    def _tell_job(self, job: Job, as_json: bool) -> None:
+        told = json.dumps({"job": job.pk}) if as_json else f"The workers evaluate it as job {job.pk}: /jobs/{job.pk}/"
+        self.stdout.write(told)
+
+    def _tell(self, evaluation: Evaluation, seconds: float) -> None:
+        write, details = self.stdout.write, evaluation.details
+        write(
+            f"{evaluation.encoder.name} on {evaluation.dataset.name}, {evaluation.protocol['words']}: "
+            f"{evaluation.n_queries:,} queries, {evaluation.n_gallery:,} images in the gallery"
+        )
+        for name, value in evaluation.metrics.items():
+            low, high = evaluation.intervals[name]
+            write(f"  {name:<14} {value:.4f}  [{low:.4f}, {high:.4f}]")
+        if "why_no_figures" in details:
+            write(self.style.WARNING(f"No figures of quality: {details['why_no_figures']}"))
+        self._tell_circumstances(evaluation)
+        write(f"Took {seconds:.1f} s. Look at it: {evaluation.get_absolute_url()}")
+
+    def _tell_circumstances(self, evaluation: Evaluation) -> None:
+        write, details, latency = self.stdout.write, evaluation.details, evaluation.latency
+        for name in ("decode", "encode", "search"):
+            if one := latency.get(name):
+                told = ", ".join(f"{level} {one[level]:.1f}" for level in ("p50", "p95", "p99"))
+                write(f"  {name + ', ms':<14} {told} (n={one['n']})")
+        agreed = details["agreement"]
+        how = "comparing every image" if agreed["is_exact"] else "through the index"
+        write(f"The site's own search, {how}, gives {agreed['same']:.2%} of these hits ({agreed['n']} queries).")
+        if audit := details["audit"]:
+            write(f"The index finds {audit['recall']:.2%} of the ten nearest ({audit['n_queries']} queries).")
+        if left_out := {name: n for name, n in details["left_out"].items() if n}:
+            words = {
+                "n_unlabelled_queries": "queries without a label",
+                "n_unlabelled_gallery": "images of the gallery without a label",
+                "n_not_drawn": "queries that were not drawn",
+                "n_unanswerable": "queries with no other image of their label",
+            }
+            write("Left out: " + ", ".join(f"{n:,} {words[name]}" for name, n in left_out.items()) + ".")
+        if (leaks := details.get("leaks")) and leaks["n_queries"]:
+            write(
+                self.style.WARNING(
+                    f"{leaks['n_queries']:,} queries have near-duplicates in the gallery ({leaks['n_by_phash']:,} by "
+                    f"pHash, {leaks['n_by_vector']:,} by vector). {_without(leaks['metrics'])}"
+                )
+            )
+        if contradicted := details.get("contradictions"):
+            write(f"{len(contradicted)} images have a label that their neighbours contradict; the page lists them.")
+
+
+def _without(metrics: dict[str, float]) -> str:
+    if not metrics:
+        return "Without these too little is left to measure."
+    return f"Without these: mAP {metrics['map']:.4f}, precision@1 {metrics['precision@1']:.4f}."
+
+
+def as_json(evaluation: Evaluation, seconds: float) -> dict[str, Any]:
+    """Return an evaluation for programs."""
+    details, latency = evaluation.details, evaluation.latency
+    times = ("decode", "encode", "search")
+    return {
+        "encoder": evaluation.encoder.name,
+        "dataset": evaluation.dataset.slug,
+        "protocol": evaluation.protocol,
+        "queries": evaluation.n_queries,
+        "gallery": evaluation.n_gallery,
+        "metrics": evaluation.metrics,
+        "intervals": evaluation.intervals,
+        "latency_ms": {name: latency[name] for name in times if latency.get(name)},
+        "images_per_s": latency.get("images_per_s"),
+        "bytes_per_image": latency.get("bytes_per_image"),
+        "machine": {name: latency[name] for name in ("processor", "cores", "load", "system", "exact_up_to")},
+        "agreement": details["agreement"],
+        "index": details["audit"],
+        "left_out": details["left_out"],
+        **({"why_no_figures": details["why_no_figures"]} if "why_no_figures" in details else {}),
+        "classes": details.get("classes", []),
+        "leaks": details.get("leaks"),
+        "contradictions": details.get("contradictions", []),
+        "calibration": details["calibration"],
+        "evaluation": evaluation.pk,
+        "url": evaluation.get_absolute_url(),
+        "seconds": round(seconds, 2),
+    }

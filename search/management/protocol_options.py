@@ -1,0 +1,54 @@
+"""Options that commands of evaluation share: who asks, and who may answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from search.evaluation.protocol import SPLITS, Protocol
+from search.models import Dataset, Encoder
+from search.progress import Bars
+from search.scope import scope_of_command
+from search.work import filling
+
+
+def add_to(parser: CommandParser) -> None:
+    """Add the options."""
+    parser.add_argument("--dataset", required=True, metavar="NAME", help="what is searched: the gallery")
+    parser.add_argument("--queries", default="", metavar="NAME", help="another dataset that asks (default: the same)")
+    parser.add_argument("--queries-split", default="", choices=SPLITS, help="who asks")
+    parser.add_argument("--gallery-split", default="", choices=SPLITS, help="who may answer")
+    parser.add_argument("--leave-one-out", action="store_true", help="each image asks all the others")
+    parser.add_argument(
+        "--max-queries", type=int, default=10_000, metavar="N", help="draw so many of more (default: 10,000)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn by chance (default: 0)")
+    parser.add_argument("--embed", action="store_true", help="first embed here what an encoder has not embedded yet")
+    parser.add_argument("--no-wait", action="store_true", help="leave it to the workers")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
+
+
+def protocol(options: dict[str, Any]) -> Protocol:
+    """Return the protocol that the options ask for. Raises scope.UnknownDataset."""
+    asked = options["queries"] or options["dataset"]
+    split = "all" if options["leave_one_out"] else ""
+    return Protocol(
+        dataset=_dataset(options["dataset"]),
+        queries_dataset=_dataset(asked),
+        queries_split=options["queries_split"] or split,
+        gallery_split=options["gallery_split"] or split,
+        max_queries=options["max_queries"],
+        seed=options["seed"],
+    )
+
+
+def embed(encoders: list[Encoder], wanted: Protocol, bars: Bars) -> None:
+    """Give encoders the vectors that they lack. Raises encoders.NoEncoder, local_workers.EmbeddingStopped."""
+    for encoder in encoders:
+        for dataset_id in sorted({wanted.dataset.pk, wanted.queries_dataset.pk}):
+            filling.fill(encoder, dataset_id, here=True, waits=True, bars=bars)
+
+
+def _dataset(name: str) -> Dataset:
+    return Dataset.objects.get(pk=scope_of_command(name).dataset_ids[0])
