@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Count
 from django.http import QueryDict
 
 from embeddings.images.decoding import MAX_FILE_BYTES
 from embeddings.training.presets import CLASSIFIER_AUGMENTATION
 from search import encoders
-from search.models import Dataset, Encoder, Image
+from search.evaluation.protocol import SPLITS, Protocol
+from search.models import Dataset, Embedding, Encoder, Image
 from search.neighbours import MAX_HITS
 from search.scope import UnknownDataset, scope_for
 from search.training.requests import LOSSES, SUMMARIES, Wanted
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 DEFAULT_K = 24
 _K_MESSAGE = f"The number of results is a whole number from 1 to {MAX_HITS:,}."
 _LARGEST_ID = 2**63 - 1
+_SPLITS = [(split, split) for split in SPLITS]
 
 
 def _offer(form: forms.Form, name: str, choices: list[tuple[str, str]]) -> None:
@@ -173,6 +176,39 @@ class TrainingForm(forms.Form):
         )
 
 
+class EvaluationForm(forms.Form):
+    """Which encoders shall be evaluated on a dataset, and what asks what."""
+
+    encoders = forms.MultipleChoiceField(
+        required=False, error_messages={"invalid_choice": "There is no encoder named %(value)s any more."}
+    )
+    queries_split = forms.ChoiceField(required=False, choices=[("", "As the dataset is divided"), *_SPLITS])
+    gallery_split = forms.ChoiceField(required=False, choices=[("", "As the dataset is divided"), *_SPLITS])
+
+    def __init__(self, data: Mapping[str, Any] | None, *, dataset: Dataset) -> None:
+        super().__init__(data)
+        self._dataset = dataset
+        ready = dataset.images.filter(status=Image.Status.READY).count()
+        embedded = dict(
+            Embedding.objects.filter(dataset=dataset).order_by().values_list("encoder__name").annotate(n=Count("pk"))
+        )
+        # (name, whether it has embedded all, whether it has embedded any)
+        self.offers = [
+            (name, embedded.get(name, 0) >= ready, embedded.get(name, 0) > 0)
+            for name in Encoder.objects.values_list("name", flat=True)
+        ]
+        self.fields["encoders"].choices = [(name, name) for name, _, _ in self.offers]  # type: ignore[attr-defined]
+
+    def protocol(self) -> Protocol:
+        """Return what asks what."""
+        return Protocol(
+            dataset=self._dataset,
+            queries_dataset=self._dataset,
+            queries_split=self.cleaned_data["queries_split"],
+            gallery_split=self.cleaned_data["gallery_split"],
+        )
+
+
 class GalleryForm(forms.Form):
     """Which images of a dataset to show."""
 
@@ -180,3 +216,5 @@ class GalleryForm(forms.Form):
     label = forms.CharField(required=False, max_length=200)
     tag = forms.CharField(required=False, max_length=100)
     status = forms.ChoiceField(required=False, choices=[("", "Any"), *Image.Status.choices])
+    # The seed of a random order: the same one shows the same grid again.
+    draw = forms.IntegerField(required=False, min_value=0, max_value=999_999)

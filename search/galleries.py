@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Value
+from django.db.models.functions import MD5, Concat
 
 from search.models import Dataset, Image
 
@@ -47,7 +48,10 @@ def galleries(datasets: QuerySet[Dataset]) -> list[Gallery]:
 
 
 def filtered(dataset: Dataset, wanted: dict[str, Any]) -> QuerySet[Image]:
-    """Return the images of a dataset that match `name`, `label`, `tag` and `status`; empty values match all."""
+    """Return the images of a dataset that match `name`, `label`, `tag` and `status`; empty values match all.
+
+    With `draw`, a seed, they come in a random order.
+    """
     found = Image.objects.filter(dataset=dataset).select_related("dataset").order_by("pk")
     if wanted.get("name"):
         found = found.filter(source__icontains=wanted["name"])
@@ -57,6 +61,9 @@ def filtered(dataset: Dataset, wanted: dict[str, Any]) -> QuerySet[Image]:
         found = found.filter(tags__contains=[wanted["tag"]])
     if wanted.get("status"):
         found = found.filter(status=wanted["status"])
+    if wanted.get("draw") is not None:
+        # By a hash of content and draw: random, and on every page of the same draw the same.
+        found = found.order_by(MD5(Concat("sha256", Value(str(wanted["draw"])))), "pk")
     return found
 
 

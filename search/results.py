@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from search.evaluation import calibrating
+from search.evaluation.calibrating import Worth
 from search.models import Embedding, Encoder, Image
 from search.neighbours import MAX_HITS, Answer, Hit, Scope, nearest
 from search.queries import Query
@@ -23,10 +25,21 @@ class Results:
     offset: int
     n_searched: int
     n_pending: int
+    worths: list[Worth | None]
 
     @property
     def hits(self) -> list[Hit]:
         return self.answer.hits
+
+    @property
+    def judged(self) -> list[tuple[Hit, Worth | None]]:
+        """The hits, each with what its distance is worth, where that is known."""
+        return list(zip(self.hits, self.worths, strict=True))
+
+    @property
+    def is_without_find(self) -> bool:
+        """Whether it is known that not even the nearest image may be called similar."""
+        return bool(self.worths) and not self.offset and all(one and not one.is_similar for one in self.worths)
 
     @property
     def first(self) -> int:
@@ -76,4 +89,11 @@ def find(query: Query, encoder: Encoder, scope: Scope, *, k: int, offset: int = 
         offset=offset,
         n_searched=embedded.count(),
         n_pending=pending.count(),
+        worths=_worths(encoder, answer),
     )
+
+
+def _worths(encoder: Encoder, answer: Answer) -> list[Worth | None]:
+    """Return what the distance of each hit is worth in the dataset that it is of."""
+    scales = calibrating.scales(encoder, {hit.dataset_slug for hit in answer.hits})
+    return [scales[hit.dataset_slug].of(hit.distance) if hit.dataset_slug in scales else None for hit in answer.hits]

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from search import health
-from search.views import datasets, encoders, images, jobs, searching, training
+from search.views import datasets, encoders, evaluations, images, jobs, searching, training
 
 
 class Version:
@@ -28,9 +28,13 @@ urlpatterns = [
     path("images/<int:pk>/thumbnail-<version:version>.jpg", images.thumbnail, name="thumbnail"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<slug:slug>/", datasets.dataset, name="dataset"),
+    path("datasets/<slug:slug>/evaluate/", evaluations.evaluate, name="evaluate"),
+    path("datasets/<slug:slug>/comparison/", evaluations.comparison, name="comparison"),
+    path("datasets/<slug:slug>/comparison.<str:kind>", evaluations.comparison_file, name="comparison-file"),
+    path("evaluations/<int:pk>/", evaluations.evaluation, name="evaluation"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<int:pk>/", jobs.job, name="job"),
-    path("jobs/<int:pk>/stop/", training.stop, name="stop-training"),
+    path("jobs/<int:pk>/stop/", jobs.stop, name="stop-job"),
     path("jobs/<int:pk>/go-on/", training.go_on, name="go-on-training"),
     path("jobs/<int:pk>/reconstructions.png", training.reconstructions, name="reconstructions"),
     path("train/", training.train, name="train"),

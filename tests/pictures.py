@@ -30,7 +30,7 @@ def png_bytes(width: int = 64, height: int = 48, *, seed: int = 0) -> bytes:
     return saved(photo(width, height, seed), "PNG")
 
 
-def plain_png(width: int, height: int, colour: str = "red") -> bytes:
+def plain_png(width: int, height: int, colour: str | tuple[int, int, int] = "red") -> bytes:
     return saved(Image.new("RGB", (width, height), colour), "PNG")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from search import galleries
+from search.evaluation import showing
 from search.forms import GalleryForm
 from search.models import Dataset
 
@@ -36,6 +39,8 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
         "labels": galleries.labels(shown),
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
-        "is_filtered": is_valid and any(form.cleaned_data.values()),
+        "is_filtered": is_valid and any(form.cleaned_data[name] for name in ("name", "label", "tag", "status")),
+        "another_draw": secrets.randbelow(1_000_000),
+        "best": showing.best(shown),
     }
     return render(request, "search/dataset.html", context, status=200 if is_valid else 400)

@@ -13,7 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search import encoders, indexing
-from search.models import Dataset, Encoder, Image
+from search.evaluation import showing
+from search.models import Dataset, Encoder, Evaluation, Image
 from search.training import runs
 from search.training.curves import curves
 from search.views.jobs import staff_only
@@ -63,10 +64,20 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
         "exact_up_to": settings.EXACT_SEARCH_UP_TO,
         "training": [(words, _shown(facts[key])) for key, words in TRAINING_FACTS.items() if key in facts],
         "facts": facts,
+        "standings": (standings := showing.standings(_evaluations(request, shown))),
+        "has_plots": any(one.plot for one in standings),
+        "health": showing.health(shown),
         "curves": curves(facts.get("history", [])),
         "reconstructions_of": shown.job if facts and shown.job and runs.reconstructions(shown.job) else None,
     }
     return render(request, "search/encoder.html", context)
+
+
+def _evaluations(request: HttpRequest, encoder: Encoder) -> QuerySet[Evaluation]:
+    """Return the evaluations of an encoder that one may see, the newest first."""
+    visible = Dataset.objects.visible_to(request.user)
+    known = encoder.evaluations.filter(dataset__in=visible, queries_dataset__in=visible)
+    return known.defer("details", "figures").select_related("encoder", "dataset")
 
 
 def _shown(value: object) -> str:

@@ -6,18 +6,19 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from search.models import Encoder, Job
 from search.training import runs
 from search.training.curves import curves
-from search.work.jobs import standing
+from search.work.jobs import cancel, standing
 
 PER_PAGE = 50
 MAX_REFUSALS = 500
@@ -67,9 +68,35 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "is_live": is_running(shown),
         "curves": curves(shown.progress.get("history", [])),
         "trained": Encoder.objects.filter(job=shown).first(),
+        "may_stop": shown.kind in PERMISSIONS and request.user.has_perm(PERMISSIONS[Job.Kind(shown.kind)]),
+        "evaluations": shown.evaluations.defer("details", "figures").select_related("encoder", "dataset"),
         "has_reconstructions": shown.kind == Job.Kind.TRAIN and runs.reconstructions(shown) is not None,
     }
     return render(request, "search/job.html", context)
+
+
+# What a user needs to have a job of a kind stopped.
+PERMISSIONS = {Job.Kind.TRAIN: "search.add_encoder", Job.Kind.EVALUATE: "search.add_evaluation"}
+_WHEN_STOPPED = {
+    Job.Kind.TRAIN: "It stops in a moment, and keeps what its last whole epoch gave.",
+    Job.Kind.EVALUATE: "It stops in a moment, and keeps the encoders that are evaluated.",
+}
+
+
+@require_POST
+@staff_only
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask whoever works on a job to stop."""
+    wanted = Job.objects.filter(pk=pk, kind__in=list(PERMISSIONS)).first()
+    needed = [PERMISSIONS[Job.Kind(wanted.kind)]] if wanted else list(PERMISSIONS.values())
+    if not any(request.user.has_perm(one) for one in needed):
+        raise PermissionDenied("You may not stop this job.")
+    if wanted is None:
+        raise Http404("There is no such job that could be stopped.")
+    kind = Job.Kind(wanted.kind)
+    if cancel(wanted):
+        messages.info(request, _WHEN_STOPPED[kind])
+    return redirect(wanted)
 
 
 def is_running(job: Job) -> bool:

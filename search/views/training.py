@@ -1,11 +1,10 @@
-"""The pages of trainings, for staff: beginning one, stopping it, going on with it."""
+"""The pages of trainings, for staff: beginning one, going on with one."""
 
 from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -70,17 +69,6 @@ def reconstructions(request: HttpRequest, pk: int) -> HttpResponse:
     if path is None:
         raise Http404("This training has drawn nothing.")
     return HttpResponse(path.read_bytes(), content_type="image/png")
-
-
-@require_POST
-@staff_only
-def stop(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask whoever trains to stop at the end of what it does now."""
-    _check_permission(request)
-    job = get_object_or_404(Job, pk=pk, kind=Job.Kind.TRAIN)
-    if jobs.cancel(job):
-        messages.info(request, "It stops in a moment, and keeps what its last whole epoch gave.")
-    return redirect(job)
 
 
 @require_POST

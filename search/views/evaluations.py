@@ -1,0 +1,126 @@
+"""The pages of evaluations: one encoder on one dataset, all encoders on it, and, for staff, beginning one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from search.encoders import NoEncoder
+from search.evaluation import comparing, drawing, exporting, running, showing
+from search.evaluation.comparing import Comparison
+from search.evaluation.protocol import CannotEvaluate
+from search.forms import EvaluationForm
+from search.models import Dataset, Encoder, Evaluation
+from search.training.curves import curves
+from search.views.jobs import staff_only
+
+
+@require_safe
+def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show an evaluation to those who may see its datasets."""
+    visible = Dataset.objects.visible_to(request.user)
+    known = Evaluation.objects.filter(dataset__in=visible, queries_dataset__in=visible).defer("figures")
+    shown = get_object_or_404(known.select_related("encoder", "dataset", "queries_dataset"), pk=pk)
+    others = known.defer("details", "figures").filter(encoder=shown.encoder, dataset=shown.dataset).exclude(pk=pk)
+    # What it was trained on may be private.
+    training = shown.encoder.spec.get("training", {}) if request.user.is_staff else {}
+    context = {
+        "evaluation": shown,
+        "shown": showing.show(shown),
+        "others": others[:20],
+        "curves": curves(training.get("history", [])),
+        "classes": _worst_first(shown),
+        "times": [(words, shown.latency[name]) for name, words in _TIMES.items() if shown.latency.get(name)],
+        "search_ms": sum(shown.latency.get(name, {}).get("p50", 0.0) for name in _TIMES),
+    }
+    return render(request, "search/evaluation.html", context)
+
+
+_TIMES = {"decode": "Decode the picture", "encode": "Encode it", "search": "Search, with all that is shown of a hit"}
+
+
+def _worst_first(shown: Evaluation) -> list[dict[str, object]]:
+    """Return the figures of each label; a name with an @ cannot be looked up in a template."""
+    classes = sorted(shown.details.get("classes", []), key=lambda one: one["metrics"]["map"])
+    return [one | {"precision": one["metrics"]["precision@1"]} for one in classes]
+
+
+@require_safe
+def comparison(request: HttpRequest, slug: str) -> HttpResponse:
+    """Compare the encoders that were evaluated on a dataset."""
+    shown = _visible_dataset(request, slug)
+    found = _comparison(shown, request)
+    context = {
+        "dataset": shown,
+        "comparison": found,
+        "plots": _plots(found) if found else [],
+        "kinds": [("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"), ("html", "Report")],
+        "n_encoders": Encoder.objects.count(),
+    }
+    return render(request, "search/comparison.html", context)
+
+
+def _plots(found: Comparison) -> list[drawing.Plot]:
+    pks = [row.evaluation.pk for row in found.rows]
+    known = dict(Evaluation.objects.filter(pk__in=pks).values_list("pk", "details__precision_recall"))
+    named = [(row.name, known[row.evaluation.pk]) for row in found.rows if known.get(row.evaluation.pk)]
+    drawn = drawing.of_comparison(found)
+    return [*drawn, drawing.precision_recall(named[: drawing.N_COLOURS])] if named else drawn
+
+
+def _visible_dataset(request: HttpRequest, slug: str) -> Dataset:
+    return get_object_or_404(Dataset.objects.visible_to(request.user), slug=slug)
+
+
+def _comparison(dataset: Dataset, request: HttpRequest) -> Comparison | None:
+    visible = set(Dataset.objects.visible_to(request.user).values_list("pk", flat=True))
+    kept = [one for one in comparing.latest(dataset) if one.queries_dataset_id in visible]
+    by = request.GET.get("by", "")
+    return comparing.compare(kept, by if by in comparing.COLUMNS else comparing.DEFAULT) if kept else None
+
+
+FILES: dict[str, tuple[Callable[[Comparison], str], str]] = {
+    "csv": (exporting.as_csv, "text/csv; charset=utf-8"),
+    "md": (exporting.as_markdown, "text/markdown; charset=utf-8"),
+    "html": (exporting.as_html, "text/html; charset=utf-8"),
+}
+
+
+@require_safe
+def comparison_file(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+    """Serve a comparison as a file: csv, json, md or html."""
+    shown = _visible_dataset(request, slug)
+    found = _comparison(shown, request)
+    if found is None or kind not in {*FILES, "json"}:
+        raise Http404("There is no such file.")
+    if kind == "json":
+        response: HttpResponse = JsonResponse(found.as_json())
+    else:
+        write, content_type = FILES[kind]
+        response = HttpResponse(write(found), content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{shown.slug}-encoders.{kind}"'
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only
+def evaluate(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask which encoders shall be evaluated on a dataset, and how; begin it and lead to its job."""
+    if not request.user.has_perm("search.add_evaluation"):
+        raise PermissionDenied("You may not evaluate searches.")
+    shown = _visible_dataset(request, slug)
+    form = EvaluationForm(request.POST or None, dataset=shown)
+    if request.method == "POST" and form.is_valid():
+        try:
+            job = running.begin(form.protocol(), form.cleaned_data["encoders"], owner=request.user)
+        except (CannotEvaluate, NoEncoder) as error:
+            form.add_error(None, str(error))
+        else:
+            running.send(job)
+            return redirect(job)
+    context = {"dataset": shown, "form": form}
+    return render(request, "search/evaluate.html", context, status=422 if form.is_bound and form.errors else 200)
