@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from search import embedding, encoders
 from search.holding import deleting
-from search.models import Dataset, Embedding, Encoder, Image, Job, Refusal
+from search.models import Dataset, Embedding, Encoder, Evaluation, Image, IndexAudit, Job, Refusal
 from search.work import reconciling
 
 admin.site.site_header = admin.site.site_title = "ImgSim"
@@ -240,4 +240,36 @@ class JobAdmin(MadeElsewhere):
     inlines = [RefusalInline]
 
     def has_change_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
+        return False
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(MadeElsewhere):
+    list_display = ["__str__", "encoder", "dataset", "n_queries", "n_gallery", "map", "created_at", "page"]
+    list_filter = ["dataset", "encoder"]
+    list_select_related = ["encoder", "dataset"]
+    exclude = ["figures", "details"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Evaluation]:
+        return super().get_queryset(request).defer("figures", "details")
+
+    def has_change_permission(self, request: HttpRequest, obj: Evaluation | None = None) -> bool:
+        return False
+
+    @admin.display(description="mAP")
+    def map(self, evaluation: Evaluation) -> str:
+        return f"{evaluation.metrics['map']:.4f}" if evaluation.metrics else "none"
+
+    @admin.display(description="page")
+    def page(self, evaluation: Evaluation) -> SafeString:
+        return format_html('<a href="{}">Look at it</a>', evaluation.get_absolute_url())
+
+
+@admin.register(IndexAudit)
+class IndexAuditAdmin(MadeElsewhere):
+    list_display = ["encoder", "recall", "n_queries", "n_vectors", "index_ms", "exact_ms", "created_at"]
+    list_filter = ["encoder"]
+    list_select_related = ["encoder"]
+
+    def has_change_permission(self, request: HttpRequest, obj: IndexAudit | None = None) -> bool:
         return False

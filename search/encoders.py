@@ -70,6 +70,11 @@ def _loaded(encoder: Encoder) -> Network:
         raise NoEncoder(str(error)) from error
 
 
+def n_threads() -> int | None:
+    """Return with how many threads this process encodes; None for all cores."""
+    return _n_threads
+
+
 def use_threads(n_threads: int | None) -> None:
     """Say with how many threads this process encodes (None: all cores). Networks that are loaded are dropped."""
     global _n_threads

@@ -182,12 +182,17 @@ class EvaluationForm(forms.Form):
     encoders = forms.MultipleChoiceField(
         required=False, error_messages={"invalid_choice": "There is no encoder named %(value)s any more."}
     )
+    queries = forms.CharField(required=False, widget=forms.Select)
     queries_split = forms.ChoiceField(required=False, choices=[("", "As the dataset is divided"), *_SPLITS])
     gallery_split = forms.ChoiceField(required=False, choices=[("", "As the dataset is divided"), *_SPLITS])
 
-    def __init__(self, data: Mapping[str, Any] | None, *, dataset: Dataset) -> None:
+    def __init__(
+        self, data: Mapping[str, Any] | None, *, dataset: Dataset, user: AbstractBaseUser | AnonymousUser
+    ) -> None:
         super().__init__(data)
         self._dataset = dataset
+        self._others = {one.slug: one for one in Dataset.objects.visible_to(user).exclude(pk=dataset.pk)}
+        _offer(self, "queries", [("", "This dataset"), *((slug, one.name) for slug, one in self._others.items())])
         ready = dataset.images.filter(status=Image.Status.READY).count()
         embedded = dict(
             Embedding.objects.filter(dataset=dataset).order_by().values_list("encoder__name").annotate(n=Count("pk"))
@@ -199,11 +204,17 @@ class EvaluationForm(forms.Form):
         ]
         self.fields["encoders"].choices = [(name, name) for name, _, _ in self.offers]  # type: ignore[attr-defined]
 
+    def clean_queries(self) -> Dataset:
+        slug = self.cleaned_data["queries"]
+        if slug and slug not in self._others:
+            raise ValidationError("Choose one of the datasets to ask with.", code="unknown_dataset")
+        return self._others[slug] if slug else self._dataset
+
     def protocol(self) -> Protocol:
         """Return what asks what."""
         return Protocol(
             dataset=self._dataset,
-            queries_dataset=self._dataset,
+            queries_dataset=self.cleaned_data["queries"],
             queries_split=self.cleaned_data["queries_split"],
             gallery_split=self.cleaned_data["gallery_split"],
         )

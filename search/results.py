@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from search.evaluation import calibrating
 from search.evaluation.calibrating import Worth
-from search.models import Embedding, Encoder, Image
+from search.models import Embedding, Encoder, Image, IndexAudit
 from search.neighbours import MAX_HITS, Answer, Hit, Scope, nearest
 from search.queries import Query
 
@@ -26,6 +26,8 @@ class Results:
     n_searched: int
     n_pending: int
     worths: list[Worth | None]
+    # How the index did when it was looked at last, where the answer came through it.
+    audit: IndexAudit | None
 
     @property
     def hits(self) -> list[Hit]:
@@ -90,6 +92,7 @@ def find(query: Query, encoder: Encoder, scope: Scope, *, k: int, offset: int = 
         n_searched=embedded.count(),
         n_pending=pending.count(),
         worths=_worths(encoder, answer),
+        audit=None if answer.exact else encoder.audits.first(),
     )
 
 

@@ -61,8 +61,8 @@ def evaluate(job_id: int) -> None:
 
 @shared_task
 def audit_indexes() -> None:
-    """Compare what the indexes find with what there is to find."""
-    auditing.audit_all()
+    """Compare what the indexes find with what there is to find, each once a day."""
+    auditing.audit_due()
 
 
 @shared_task

@@ -32,6 +32,7 @@ urlpatterns = [
     path("datasets/<slug:slug>/comparison/", evaluations.comparison, name="comparison"),
     path("datasets/<slug:slug>/comparison.<str:kind>", evaluations.comparison_file, name="comparison-file"),
     path("evaluations/<int:pk>/", evaluations.evaluation, name="evaluation"),
+    path("evaluations/<int:pk>.json", evaluations.evaluation_file, name="evaluation-file"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<int:pk>/", jobs.job, name="job"),
     path("jobs/<int:pk>/stop/", jobs.stop, name="stop-job"),

@@ -12,6 +12,8 @@ from django.template.loader import render_to_string
 
 from search.evaluation import drawing
 from search.evaluation.comparing import COLUMNS, MEASURES, Comparison
+from search.evaluation.drawing import Plot
+from search.models import Evaluation
 
 STYLES = ("css/base.css", "css/pages.css", "css/evaluation.css")
 
@@ -50,10 +52,51 @@ def as_markdown(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
+def evaluation(one: Evaluation) -> dict[str, Any]:
+    """Return an evaluation for programs, without what only a page draws."""
+    details, latency = one.details, one.latency
+    times = ("decode", "encode", "search")
+    return {
+        "encoder": one.encoder.name,
+        "dataset": one.dataset.slug,
+        "protocol": one.protocol,
+        "queries": one.n_queries,
+        "gallery": one.n_gallery,
+        "metrics": one.metrics,
+        "intervals": one.intervals,
+        "latency_ms": {name: latency[name] for name in times if latency.get(name)},
+        "images_per_s": latency.get("images_per_s"),
+        "bytes_per_image": latency.get("bytes_per_image"),
+        "machine": {name: latency[name] for name in ("processor", "cores", "threads", "load", "system", "exact_up_to")},
+        "agreement": details["agreement"],
+        "index": details["audit"],
+        "left_out": details["left_out"],
+        **({"why_no_figures": details["why_no_figures"]} if "why_no_figures" in details else {}),
+        "classes": details.get("classes", []),
+        "leaks": details.get("leaks"),
+        "contradictions": details.get("contradictions", []),
+        "calibration": details["calibration"],
+        "evaluation": one.pk,
+        "url": one.get_absolute_url(),
+    }
+
+
+def plots(comparison: Comparison) -> list[Plot]:
+    """Return what is drawn of a comparison: quality against latency, and precision over recall."""
+    known = dict(
+        Evaluation.objects.filter(pk__in=[row.evaluation.pk for row in comparison.rows]).values_list(
+            "pk", "details__precision_recall"
+        )
+    )
+    named = [(row.name, known[row.evaluation.pk]) for row in comparison.rows if known.get(row.evaluation.pk)]
+    drawn = drawing.of_comparison(comparison)
+    return [*drawn, drawing.precision_recall(named[: drawing.N_COLOURS])] if named else drawn
+
+
 def as_html(comparison: Comparison) -> str:
     """Return a page that holds its own style and drawings, and opens without a server."""
     styles = "\n".join(Path(str(finders.find(name))).read_text(encoding="utf-8") for name in STYLES)
-    context = {"comparison": comparison, "styles": styles, "plots": drawing.of_comparison(comparison)}
+    context = {"comparison": comparison, "styles": styles, "plots": plots(comparison)}
     return render_to_string("search/report.html", context)
 
 

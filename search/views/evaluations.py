@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search.encoders import NoEncoder
-from search.evaluation import comparing, drawing, exporting, running, showing
+from search.evaluation import comparing, exporting, running, showing
 from search.evaluation.comparing import Comparison
 from search.evaluation.protocol import CannotEvaluate
 from search.forms import EvaluationForm
@@ -22,9 +23,8 @@ from search.views.jobs import staff_only
 @require_safe
 def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
     """Show an evaluation to those who may see its datasets."""
-    visible = Dataset.objects.visible_to(request.user)
-    known = Evaluation.objects.filter(dataset__in=visible, queries_dataset__in=visible).defer("figures")
-    shown = get_object_or_404(known.select_related("encoder", "dataset", "queries_dataset"), pk=pk)
+    known = _visible(request)
+    shown = get_object_or_404(known, pk=pk)
     others = known.defer("details", "figures").filter(encoder=shown.encoder, dataset=shown.dataset).exclude(pk=pk)
     # What it was trained on may be private.
     training = shown.encoder.spec.get("training", {}) if request.user.is_staff else {}
@@ -38,6 +38,22 @@ def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
         "search_ms": sum(shown.latency.get(name, {}).get("p50", 0.0) for name in _TIMES),
     }
     return render(request, "search/evaluation.html", context)
+
+
+@require_safe
+def evaluation_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """Serve an evaluation as JSON."""
+    shown = get_object_or_404(_visible(request), pk=pk)
+    response = JsonResponse(exporting.evaluation(shown))
+    response.headers["Content-Disposition"] = f'attachment; filename="{shown.dataset.slug}-{shown.encoder.name}.json"'
+    return response
+
+
+def _visible(request: HttpRequest) -> QuerySet[Evaluation]:
+    """Return the evaluations whose queries and gallery one may see."""
+    visible = Dataset.objects.visible_to(request.user)
+    known = Evaluation.objects.filter(dataset__in=visible, queries_dataset__in=visible).defer("figures")
+    return known.select_related("encoder", "dataset", "queries_dataset")
 
 
 _TIMES = {"decode": "Decode the picture", "encode": "Encode it", "search": "Search, with all that is shown of a hit"}
@@ -57,19 +73,11 @@ def comparison(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "dataset": shown,
         "comparison": found,
-        "plots": _plots(found) if found else [],
+        "plots": exporting.plots(found) if found else [],
         "kinds": [("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"), ("html", "Report")],
         "n_encoders": Encoder.objects.count(),
     }
     return render(request, "search/comparison.html", context)
-
-
-def _plots(found: Comparison) -> list[drawing.Plot]:
-    pks = [row.evaluation.pk for row in found.rows]
-    known = dict(Evaluation.objects.filter(pk__in=pks).values_list("pk", "details__precision_recall"))
-    named = [(row.name, known[row.evaluation.pk]) for row in found.rows if known.get(row.evaluation.pk)]
-    drawn = drawing.of_comparison(found)
-    return [*drawn, drawing.precision_recall(named[: drawing.N_COLOURS])] if named else drawn
 
 
 def _visible_dataset(request: HttpRequest, slug: str) -> Dataset:
@@ -113,7 +121,7 @@ def evaluate(request: HttpRequest, slug: str) -> HttpResponse:
     if not request.user.has_perm("search.add_evaluation"):
         raise PermissionDenied("You may not evaluate searches.")
     shown = _visible_dataset(request, slug)
-    form = EvaluationForm(request.POST or None, dataset=shown)
+    form = EvaluationForm(request.POST or None, dataset=shown, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
             job = running.begin(form.protocol(), form.cleaned_data["encoders"], owner=request.user)

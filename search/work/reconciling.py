@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from search import embedding, encoders, indexing
 from search.embedding import BATCH_SIZE
-from search.evaluation import calibrating
+from search.evaluation import auditing, calibrating
 from search.files import storage
 from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs, queue
@@ -67,8 +67,8 @@ def _send_waiting(kind: str, turn: Turn, name_of_queue: str, send: Callable[[int
 def after_load(default: Encoder) -> int:
     """Build the indexes that are worthwhile and missing; send ready images to the other encoders. Return how many."""
     for encoder in Encoder.objects.all():
-        if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder):
-            indexing.build(encoder)
+        if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder) and indexing.build(encoder):
+            auditing.audit(encoder)
     calibrating.learn_rarity(default)
     if queue.n_waiting(Turn.LATER) != 0:
         return 0

@@ -15,7 +15,7 @@ from search.models import Encoder
 class Command(BaseCommand):
     help = (
         "Compare what the index of an encoder finds with a comparison of every vector, for a sample of the images. "
-        "The scheduler does it each night; the encoder's page shows recall over time."
+        "The scheduler does it each day; the encoder's page shows recall over time."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
-from search.evaluation import running
+from search.evaluation import exporting, running
 from search.evaluation.protocol import CannotEvaluate
 from search.management import protocol_options
 from search.models import Evaluation, Job
@@ -70,7 +70,7 @@ Everything is kept, and shown in the browser: plots, confusions, queries to look
             raise CommandError("Stopped.", returncode=130) from None
         evaluation = report.evaluations[0]
         if options["json"]:
-            self.stdout.write(json.dumps(as_json(evaluation, report.seconds)))
+            self.stdout.write(json.dumps(exporting.evaluation(evaluation) | {"seconds": round(report.seconds, 2)}))
             return None
         return self._tell(evaluation, report.seconds)
 
@@ -126,33 +126,3 @@ def _without(metrics: dict[str, float]) -> str:
     if not metrics:
         return "Without these too little is left to measure."
     return f"Without these: mAP {metrics['map']:.4f}, precision@1 {metrics['precision@1']:.4f}."
-
-
-def as_json(evaluation: Evaluation, seconds: float) -> dict[str, Any]:
-    """Return an evaluation for programs."""
-    details, latency = evaluation.details, evaluation.latency
-    times = ("decode", "encode", "search")
-    return {
-        "encoder": evaluation.encoder.name,
-        "dataset": evaluation.dataset.slug,
-        "protocol": evaluation.protocol,
-        "queries": evaluation.n_queries,
-        "gallery": evaluation.n_gallery,
-        "metrics": evaluation.metrics,
-        "intervals": evaluation.intervals,
-        "latency_ms": {name: latency[name] for name in times if latency.get(name)},
-        "images_per_s": latency.get("images_per_s"),
-        "bytes_per_image": latency.get("bytes_per_image"),
-        "machine": {name: latency[name] for name in ("processor", "cores", "load", "system", "exact_up_to")},
-        "agreement": details["agreement"],
-        "index": details["audit"],
-        "left_out": details["left_out"],
-        **({"why_no_figures": details["why_no_figures"]} if "why_no_figures" in details else {}),
-        "classes": details.get("classes", []),
-        "leaks": details.get("leaks"),
-        "contradictions": details.get("contradictions", []),
-        "calibration": details["calibration"],
-        "evaluation": evaluation.pk,
-        "url": evaluation.get_absolute_url(),
-        "seconds": round(seconds, 2),
-    }

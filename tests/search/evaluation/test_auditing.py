@@ -11,6 +11,7 @@ from django.test import Client
 from search import indexing, vectors
 from search.evaluation import auditing
 from search.models import Dataset, Encoder, Image, IndexAudit
+from search.work import reconciling
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_an_index_that_misses_half_is_noticed_and_the_page_says_what_to_do(
         return answer
 
     monkeypatch.setattr(auditing.neighbours, "nearest", half_blind)
-    (found,) = auditing.audit_all()
+    (found,) = auditing.audit_due()
     assert found.recall == pytest.approx(0.5, abs=0.02)
     advice = "manage.py build_index --encoder random --again"
     assert advice in auditing.advice(found)
@@ -79,3 +80,21 @@ def test_where_there_is_no_index_there_is_nothing_to_audit(
     call_command("audit_index")
     assert "every search compares every image" in capsys.readouterr().out
     assert auditing.current(encoder) is None
+
+
+def test_an_answer_through_the_index_says_how_much_that_finds(indexed: Encoder, client: Client, settings: Any) -> None:
+    settings.EXACT_SEARCH_UP_TO = 100
+    address = f"/?image={Image.objects.all()[0].pk}"
+    assert "found through the index</li>" in client.get(address).content.decode()
+    auditing.audit(indexed)
+    assert "found through the index, which finds" in client.get(address).content.decode()
+
+
+def test_an_index_that_was_just_built_is_audited(
+    indexed: Encoder, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling.queue, "n_waiting", lambda *_: 0)
+    settings.EXACT_SEARCH_UP_TO = 100
+    indexing.drop(indexed)
+    reconciling.after_load(indexed)
+    assert IndexAudit.objects.get().n_vectors == 400

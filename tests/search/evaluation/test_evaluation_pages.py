@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from search.evaluation import running
-from search.models import Dataset, Encoder, Evaluation, Image, Job
+from search.models import Dataset, Encoder, Evaluation, Image, IndexAudit, Job
 
 
 @pytest.fixture
@@ -186,3 +186,31 @@ def test_a_random_grid_is_the_same_for_the_same_draw(colours: list[Image], clien
     assert drawn != order("/datasets/colours/?draw=8")
     assert sorted(drawn) == order("/datasets/colours/")
     assert set(order("/datasets/colours/?draw=7&label=warm")) == {image.pk for image in colours[:10]}
+
+
+def test_an_evaluation_can_be_taken_away_as_json(evaluation: Evaluation, client: Client) -> None:
+    told = json.loads(client.get(f"/evaluations/{evaluation.pk}.json").content)
+    assert (told["metrics"], told["evaluation"]) == (evaluation.metrics, evaluation.pk)
+    Dataset.objects.update(is_public=False)
+    assert client.get(f"/evaluations/{evaluation.pk}.json").status_code == 404
+
+
+def test_another_dataset_can_ask_on_the_page(
+    divided: list[Image], admin_client: Client, add_image: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.queue, "send_evaluate", lambda job_id: None)
+    phone = Dataset.objects.create(name="Phone")
+    add_image(content=divided[0].original.read_bytes(), label="warm", dataset=phone)
+    admin_client.post("/datasets/colours/evaluate/", {"encoders": ["colours"], "queries": "phone"})
+    assert Job.objects.get().parameters["protocol"] == "Phone against all"
+    answer = admin_client.post("/datasets/colours/evaluate/", {"encoders": ["colours"], "queries": "gone"})
+    assert "Choose one of the datasets to ask with." in answer.content.decode()
+
+
+def test_evaluations_and_audits_are_listed_in_the_admin(evaluation: Evaluation, admin_client: Client) -> None:
+    IndexAudit.objects.create(
+        encoder=evaluation.encoder, recall=0.97, k=10, n_queries=50, n_vectors=400, exact_ms=9, index_ms=1
+    )
+    assert f"{evaluation.metrics['map']:.4f}" in admin_client.get("/admin/search/evaluation/").content.decode()
+    assert admin_client.get(f"/admin/search/evaluation/{evaluation.pk}/change/").status_code == 200
+    assert "0.97" in admin_client.get("/admin/search/indexaudit/").content.decode()
