@@ -168,8 +168,8 @@ def reliability(found: dict[str, Any]) -> Plot:
     return Plot(
         title="Promised and kept",
         summary=f"Of {found['n_pairs']:,} hits, promises are off by {found['error']:.1%} on average.",
-        x_words="Chance of the same class that was promised",
-        y_words="Share that was of it",
+        x_words="Promised chance of the same class",
+        y_words="Share that was right",
         x_ticks=SHARES_ACROSS.ticks(),
         y_ticks=SHARES_UP.ticks(),
         lines=[Mark(number=11, points=_points(SHARES_ACROSS, SHARES_UP, (0, 1), (0, 1))), Mark(points=line)],

@@ -34,6 +34,7 @@ def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
         "others": others[:20],
         "curves": curves(training.get("history", [])),
         "classes": _worst_first(shown),
+        "without": _with_and_without(shown),
         "times": [(words, shown.latency[name]) for name, words in _TIMES.items() if shown.latency.get(name)],
         "search_ms": sum(shown.latency.get(name, {}).get("p50", 0.0) for name in _TIMES),
     }
@@ -63,6 +64,11 @@ def _worst_first(shown: Evaluation) -> list[dict[str, object]]:
     """Return the figures of each label; a name with an @ cannot be looked up in a template."""
     classes = sorted(shown.details.get("classes", []), key=lambda one: one["metrics"]["map"])
     return [one | {"precision": one["metrics"]["precision@1"]} for one in classes]
+
+
+def _with_and_without(shown: Evaluation) -> list[float | None]:
+    """Return precision@1 without near-duplicates, and with them."""
+    return [one.get("precision@1") for one in (shown.details.get("leaks", {}).get("metrics", {}), shown.metrics)]
 
 
 @require_safe

@@ -94,3 +94,27 @@ def test_without_a_worker_waiting_says_what_to_do(site: Site, pictures: Path) ->
     assert done.returncode == 1
     assert "No worker answers" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_worker_compares_encoders_that_a_command_leaves_to_it(site: Site, pictures: Path) -> None:
+    site.manage_json("import_images", str(pictures / "photographs"), "--dataset", "compared", "--sync")
+    job = site.manage_json("compare_encoders", "--dataset", "compared", "--encoders", "mobilenet_v2", "--no-wait")
+    assert set(job) == {"job"}
+
+    def compared() -> bool:
+        return site.run("compare_encoders", "--dataset", "compared", "--stored").returncode == 0
+
+    assert not compared()
+    with site.worker():
+        wait_for(compared, "the evaluation")
+    report = site.manage_json("compare_encoders", "--dataset", "compared", "--stored")
+    (row,) = report["encoders"]
+    assert report["protocol"] == "each against all others"
+    # Altered versions of the same photographs: hardly anything is missed.
+    assert row["precision@1"] > 0.95
+    assert row["map"] > 0.8
+    # Through the command's own process the same comes out.
+    again = site.manage_json("evaluate_search", "--dataset", "compared")
+    assert abs(again["metrics"]["map"] - row["map"]) < 1e-9
+    assert again["agreement"]["same"] == 1.0
+    assert again["leaks"]["n_queries"] > 0
