@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import ProgrammingError
+    from psycopg.errors import UndefinedColumn, UndefinedTable
 
     from imgsim_site import embedded
 
@@ -46,6 +48,13 @@ def main(arguments: list[str]) -> int:
         return BROKEN_PIPE
     except (embedded.EmbeddedServerError, ImproperlyConfigured) as error:
         sys.stderr.write(f"error: {error}\n")
+        return 1
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+            raise
+        sys.stderr.write(
+            "error: The database lacks tables or columns that this version needs. Run: manage.py migrate\n"
+        )
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from search.evaluation import calibrating
-from search.evaluation.calibrating import Worth
 from search.models import Embedding, Encoder, Image, IndexAudit
 from search.neighbours import MAX_HITS, Answer, Hit, Scope, nearest
+from search.quality import calibrating
+from search.quality.calibrating import Worth
 from search.queries import Query
 
 

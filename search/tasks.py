@@ -6,9 +6,9 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from search import embedding, encoders
-from search.evaluation import auditing
 from search.evaluation import running as evaluation
 from search.models import Encoder
+from search.quality import auditing
 from search.training import running
 from search.work import reconciling
 

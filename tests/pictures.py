@@ -34,6 +34,13 @@ def plain_png(width: int, height: int, colour: str | tuple[int, int, int] = "red
     return saved(Image.new("RGB", (width, height), colour), "PNG")
 
 
+def shade(kind: str, number: int) -> bytes:
+    """Return a PNG of a warm or a cold colour; of two numbers no two are the same."""
+    strong, weak = 255 - 3 * number, 5 * number
+    colour = (strong, weak, 20) if kind == "warm" else (weak, 20, strong)
+    return plain_png(40, 30, colour)
+
+
 def truncated_jpeg() -> bytes:
     content = jpeg_bytes(320, 240)
     return content[: len(content) // 2]

@@ -26,7 +26,9 @@ def project(vectors: Vectors, *, seed: int = 0) -> tuple[NDArray[np.float64], st
     n, dim = vectors.shape
     if n < 3:
         return np.linspace(0, 1, n)[:, np.newaxis].repeat(2, axis=1), "PCA"
-    fewer: Any = PCA(min(_N_COMPONENTS, n - 1, dim), random_state=seed).fit_transform(vectors)
+    # Vectors that are all the same have no variance to divide by.
+    with np.errstate(invalid="ignore"):
+        fewer: Any = PCA(min(_N_COMPONENTS, n - 1, dim), random_state=seed).fit_transform(vectors)
     if n < _FEWEST_FOR_TSNE:
         # One number a vector has no second direction.
         points, method = np.pad(fewer, ((0, 0), (0, 2)))[:, :2], "PCA"

@@ -14,10 +14,11 @@ from embeddings.evaluation import bootstrap, measuring, ranking
 from embeddings.evaluation.measuring import Measured
 from embeddings.evaluation.ranking import Struck
 from search import vectors
-from search.evaluation import auditing, calibrating, describing, timing
+from search.evaluation import describing, timing
 from search.evaluation.leaks import Leaks
 from search.evaluation.protocol import CannotEvaluate, Pictures, Sides
 from search.models import Encoder, Evaluation, Job
+from search.quality import auditing, calibrating
 
 Vectors = NDArray[np.float32]
 Tell = Callable[[int], None]

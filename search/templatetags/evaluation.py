@@ -2,7 +2,7 @@
 
 from django import template
 
-from search.evaluation import exporting
+from search.reports import exporting
 
 register = template.Library()
 

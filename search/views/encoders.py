@@ -13,8 +13,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search import encoders, indexing
-from search.evaluation import showing
 from search.models import Dataset, Encoder, Evaluation, Image
+from search.reports import standing
 from search.training import runs
 from search.training.curves import curves
 from search.views.jobs import staff_only
@@ -64,9 +64,9 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
         "exact_up_to": settings.EXACT_SEARCH_UP_TO,
         "training": [(words, _shown(facts[key])) for key, words in TRAINING_FACTS.items() if key in facts],
         "facts": facts,
-        "standings": (standings := showing.standings(_evaluations(request, shown))),
+        "standings": (standings := standing.standings(_evaluations(request, shown))),
         "has_plots": any(one.plot for one in standings),
-        "health": showing.health(shown),
+        "health": standing.health(shown),
         "curves": curves(facts.get("history", [])),
         "reconstructions_of": shown.job if facts and shown.job and runs.reconstructions(shown.job) else None,
     }

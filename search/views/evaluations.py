@@ -11,11 +11,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search.encoders import NoEncoder
-from search.evaluation import comparing, exporting, running, showing
+from search.evaluation import comparing, running
 from search.evaluation.comparing import Comparison
 from search.evaluation.protocol import CannotEvaluate
-from search.forms import EvaluationForm
+from search.forms.evaluating import EvaluationForm
 from search.models import Dataset, Encoder, Evaluation
+from search.reports import exporting, showing
 from search.training.curves import curves
 from search.views.jobs import staff_only
 

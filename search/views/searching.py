@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from embeddings.images import RefusedImage
 from search import encoders, galleries, queries
-from search.forms import SearchForm, UploadForm
+from search.forms.searching import SearchForm, UploadForm
 from search.models import Dataset, Encoder, Image
 from search.results import find
 from search.scope import scope_for, visible_images

@@ -14,7 +14,7 @@ from django.views.decorators.http import last_modified, require_http_methods, re
 from embeddings import images
 from embeddings.specs import UnknownEncoder
 from search.encoders import NoEncoder
-from search.forms import TrainingForm
+from search.forms.training import TrainingForm
 from search.models import Job
 from search.training import preview, requests, running, runs
 from search.training.dividing import CannotTrain

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from search import embedding, encoders, indexing
 from search.embedding import BATCH_SIZE
-from search.evaluation import auditing, calibrating
 from search.files import storage
 from search.models import Embedding, Encoder, Image, Job
+from search.quality import auditing, calibrating
 from search.work import jobs, queue
 from search.work.queue import Turn
 

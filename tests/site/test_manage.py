@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-from tests.running import ROOT
+from tests.running import ROOT, Site
 
 
 def test_a_reader_that_has_enough_ends_a_command_without_a_word() -> None:
@@ -15,3 +17,13 @@ def test_a_reader_that_has_enough_ends_a_command_without_a_word() -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_database_without_tables_says_what_to_run() -> None:
+    with tempfile.TemporaryDirectory(prefix="imgsim-bare-") as place:
+        site = Site(Path(place))
+        with site.servers():
+            done = site.run("evaluate_search", "--dataset", "anything")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Run: manage.py migrate" in done.stderr
+    assert "Traceback" not in done.stderr

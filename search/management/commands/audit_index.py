@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
-from search.evaluation import auditing
 from search.models import Encoder
+from search.quality import auditing
 
 
 class Command(BaseCommand):

@@ -11,12 +11,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
-from search.evaluation import comparing, exporting, running
+from search.evaluation import comparing, running
 from search.evaluation.comparing import COLUMNS, Comparison
 from search.evaluation.protocol import CannotEvaluate, Protocol
 from search.management import protocol_options
 from search.models import Encoder, Evaluation
 from search.progress import Bars
+from search.reports import exporting
 from search.scope import UnknownDataset
 from search.work.local_workers import EmbeddingStopped
 

@@ -5,16 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from search.models import Dataset, Image
-from tests.pictures import plain_png
+from tests.pictures import shade
 
 AddImage = Callable[..., Image]
-
-
-def shade(kind: str, number: int) -> bytes:
-    """Return a PNG of a warm or a cold colour; of two numbers no two are the same."""
-    strong, weak = 255 - 3 * number, 5 * number
-    colour = (strong, weak, 20) if kind == "warm" else (weak, 20, strong)
-    return plain_png(40, 30, colour)
 
 
 @pytest.fixture

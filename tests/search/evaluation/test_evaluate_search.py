@@ -13,7 +13,7 @@ from search.evaluation import protocol, running
 from search.evaluation.protocol import Protocol
 from search.models import Calibration, Dataset, Embedding, Encoder, Evaluation, Image, Job
 from search.work import jobs
-from tests.search.evaluation.conftest import shade
+from tests.pictures import shade
 
 AddImage = Callable[..., Image]
 Capsys = pytest.CaptureFixture[str]

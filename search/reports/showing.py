@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
 
-from search.evaluation import auditing, drawing
-from search.evaluation.drawing import Matrix, Plot
-from search.models import Dataset, Encoder, Evaluation, Image, IndexAudit
+from search.models import Encoder, Evaluation, Image
+from search.reports import drawing, matrix
+from search.reports.matrix import Matrix
+from search.reports.plots import N_COLOURS, Plot
 
 # All measures, in the order and by the words of a table.
 NAMES = {
@@ -115,7 +115,7 @@ def show(evaluation: Evaluation) -> Shown:
         ranks=ranks,
         plain=[_figure(evaluation, name) for name in PLAIN if name in evaluation.metrics],
         plots=_plots(evaluation),
-        matrix=drawing.confusion(details["confusion"]) if "confusion" in details else None,
+        matrix=matrix.confusion(details["confusion"]) if "confusion" in details else None,
         worst=_asked(details, "worst", images),
         drawn=_asked(details, "drawn", images),
         contradicted=[
@@ -191,7 +191,7 @@ def _points(details: dict[str, Any], images: dict[int, Image], evaluation: Evalu
         Point(
             x=round(12 + 976 * x, 1),
             y=round(12 + 616 * (1 - y), 1),
-            number=code % drawing.N_COLOURS,
+            number=code % N_COLOURS,
             code=code,
             title=f"{images[pk].label or images[pk].name}",
             href=f"{search}&image={pk}",
@@ -200,66 +200,3 @@ def _points(details: dict[str, Any], images: dict[int, Image], evaluation: Evalu
         for pk, x, y, code in details.get("map", {}).get("points", [])
         if pk in images
     ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """How an encoder stood on a dataset when it was looked at last, and before."""
-
-    latest: Evaluation
-    n_before: int
-    plot: Plot | None
-
-    @property
-    def precision(self) -> float | None:
-        """Precision@1, which a template cannot look up by its name."""
-        return self.latest.metrics.get("precision@1")
-
-
-def standings(evaluations: Iterable[Evaluation]) -> list[Standing]:
-    """Return the newest evaluation of each encoder and dataset, and mAP over time where there are older ones.
-
-    evaluations: the newest first. In a plot stand those that asked the same pictures as the newest.
-    """
-    grouped: dict[tuple[int, int], list[Evaluation]] = {}
-    for one in evaluations:
-        grouped.setdefault((one.encoder_id, one.dataset_id), []).append(one)
-    return [Standing(latest=group[0], n_before=len(group) - 1, plot=_over_time(group)) for group in grouped.values()]
-
-
-def _over_time(group: list[Evaluation]) -> Plot | None:
-    alike = [one for one in reversed(group) if one.pictures_sha256 == group[0].pictures_sha256 and one.metrics]
-    if len(alike) < 2:
-        return None
-    values = [(f"{one.created_at:%-d %b %Y}", float(one.metrics["map"])) for one in alike]
-    return drawing.over_time(values, f"mAP on {group[0].dataset.name} over time")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """How the index of an encoder does. advice: what to do where it misses too much, else nothing."""
-
-    latest: IndexAudit
-    plot: Plot | None
-    advice: str
-
-
-def health(encoder: Encoder) -> Health | None:
-    """Return how the index does, from its last hundred audits; None where it was never audited."""
-    audits = list(encoder.audits.all()[:100])
-    if not audits:
-        return None
-    values = [(f"{one.created_at:%-d %b %Y}", one.recall) for one in reversed(audits)]
-    least = min(0.9, *(recall for _, recall in values)) // 0.1 / 10
-    plot = drawing.over_time(values, "Recall of the index over time", least) if len(values) > 1 else None
-    return Health(latest=audits[0], plot=plot, advice=auditing.advice(audits[0]))
-
-
-def best(dataset: Dataset) -> Evaluation | None:
-    """Return the evaluation with the highest mAP among those of the pictures asked last; None without any."""
-    known = Evaluation.objects.filter(dataset=dataset).defer("details", "figures").select_related("encoder")
-    newest = known.exclude(metrics={}).first()
-    if newest is None:
-        return None
-    alike = list(known.filter(pictures_sha256=newest.pictures_sha256).exclude(metrics={}))
-    return max(alike, key=lambda one: float(one.metrics["map"]))

@@ -10,10 +10,10 @@ from typing import Any
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 
-from search.evaluation import drawing
 from search.evaluation.comparing import COLUMNS, MEASURES, Comparison
-from search.evaluation.drawing import Plot
 from search.models import Evaluation
+from search.reports import drawing
+from search.reports.plots import N_COLOURS, Plot
 
 STYLES = ("css/base.css", "css/pages.css", "css/evaluation.css")
 
@@ -90,7 +90,7 @@ def plots(comparison: Comparison) -> list[Plot]:
     )
     named = [(row.name, known[row.evaluation.pk]) for row in comparison.rows if known.get(row.evaluation.pk)]
     drawn = drawing.of_comparison(comparison)
-    return [*drawn, drawing.precision_recall(named[: drawing.N_COLOURS])] if named else drawn
+    return [*drawn, drawing.precision_recall(named[:N_COLOURS])] if named else drawn
 
 
 def as_html(comparison: Comparison) -> str:

@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from search import indexing, vectors
-from search.evaluation import auditing
 from search.models import Dataset, Encoder, Image, IndexAudit
+from search.quality import auditing
 from search.work import reconciling
 
 

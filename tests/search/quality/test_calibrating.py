@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from search import vectors
-from search.evaluation import calibrating
-from search.evaluation.calibrating import Scale
 from search.models import Calibration, Dataset, Encoder, Image
+from search.quality import calibrating
+from search.quality.calibrating import Scale
 
 AddImage = Callable[..., Image]
 CHANCES = {"distances": [0.05, 0.2, 0.6], "probabilities": [1.0, 0.5, 0.0]}

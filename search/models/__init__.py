@@ -1,0 +1,19 @@
+"""The rows: datasets, images, encoders, embeddings, jobs, evaluations. What is done with them lives elsewhere."""
+
+from search.models.encoders import Embedding, Encoder
+from search.models.galleries import Dataset, DatasetQuerySet, Image
+from search.models.jobs import Job, Refusal
+from search.models.quality import Calibration, Evaluation, IndexAudit
+
+__all__ = [
+    "Calibration",
+    "Dataset",
+    "DatasetQuerySet",
+    "Embedding",
+    "Encoder",
+    "Evaluation",
+    "Image",
+    "IndexAudit",
+    "Job",
+    "Refusal",
+]

@@ -1,0 +1,71 @@
+"""Encoders, and the vectors that they gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from pgvector.django import HalfVectorField
+
+from search.models.galleries import Dataset, Image
+from search.models.jobs import Job
+
+
+class Encoder(models.Model):
+    """A network that turns pictures into vectors. Its files lie in a folder of its name under ENCODERS_ROOT."""
+
+    class Distance(models.TextChoices):
+        COSINE = "cosine"
+        L2 = "l2", "L2"
+
+    name = models.CharField(max_length=60, unique=True)
+    family = models.CharField(max_length=60)
+    dim = models.PositiveIntegerField()
+    distance = models.CharField(max_length=10, choices=Distance, default=Distance.COSINE)
+    spec = models.JSONField(default=dict)
+    weights_sha256 = models.CharField(max_length=64)
+    is_default = models.BooleanField("default", default=False)
+    embeds_imports = models.BooleanField(
+        default=False, help_text="Pictures that are imported are embedded with it too, after the default encoder."
+    )
+    # The job that trained it; empty where its weights were installed.
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="encoders")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-is_default", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="encoder_one_default"),
+            # What an HNSW index on halfvec takes, and what fits a page of Postgres.
+            models.CheckConstraint(condition=Q(dim__gte=1, dim__lte=4000), name="encoder_dim_1_to_4000"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def folder(self) -> Path:
+        return Path(settings.ENCODERS_ROOT) / self.name
+
+    @property
+    def gives_tags(self) -> bool:
+        return bool(self.spec.get("n_classes"))
+
+
+class Embedding(models.Model):
+    """The vector of one image by one encoder. The dataset stands here too, so that a filter on it needs no join."""
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="embeddings")
+    encoder = models.ForeignKey(Encoder, on_delete=models.CASCADE, related_name="embeddings", db_index=False)
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, db_index=False)
+    # Of each encoder's own length; `indexing` builds one partial HNSW index for each encoder.
+    vector = HalfVectorField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["image", "encoder"], name="embedding_once_an_encoder")]
+        indexes = [models.Index(fields=["encoder", "dataset"], name="embedding_scope")]
+
+    def __str__(self) -> str:
+        return f"{self.encoder_id} of image {self.image_id}"

@@ -1,0 +1,137 @@
+"""Datasets and their images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.text import slugify
+from pgvector.django import BitField
+
+from search.models.jobs import Job
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class DatasetQuerySet(models.QuerySet["Dataset"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser | None) -> DatasetQuerySet:
+        """Return the datasets that this user may search: public ones, their own, and for staff all."""
+        if user is not None and getattr(user, "is_staff", False):
+            return self
+        if user is None or not user.is_authenticated:
+            return self.filter(is_public=True)
+        return self.filter(Q(is_public=True) | Q(owner_id=user.pk))
+
+
+class Dataset(models.Model):
+    """A gallery: a named set of images."""
+
+    name = models.CharField(max_length=100, unique=True)
+    slug = models.SlugField(max_length=110, unique=True, editable=False)
+    description = models.TextField(blank=True)
+    is_public = models.BooleanField(
+        "public",
+        default=True,
+        help_text="Everybody who reaches this site can search it. Otherwise: its owner and staff.",
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="datasets"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = DatasetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.slug:
+            self.slug = self._free_slug()
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("dataset", args=[self.slug])
+
+    def _free_slug(self) -> str:
+        base = slugify(self.name, allow_unicode=False)[:100] or "dataset"
+        taken = set(Dataset.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+        return next(slug for n in range(1, len(taken) + 2) if (slug := base if n == 1 else f"{base}-{n}") not in taken)
+
+
+class Image(models.Model):
+    """A picture of a dataset. Its content decides its identity: the same bytes stand in a dataset once."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "waiting for its embedding"
+        READY = "ready"
+        REFUSED = "refused"
+
+    class Split(models.TextChoices):
+        NONE = "none"
+        TRAIN = "train"
+        VAL = "val"
+        TEST = "test"
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="images")
+    sha256 = models.CharField(max_length=64)
+    # Where it was found, from the imported folder on, or archive::member. Visitors see it: no path of the server.
+    source = models.TextField()
+    # The kept original; empty where it is referenced in place, and then `in_place_path` says where it lies.
+    file = models.FileField(max_length=200, blank=True)
+    in_place_path = models.TextField(blank=True)
+    thumbnail = models.FileField(max_length=200, blank=True)
+    format = models.CharField(max_length=10)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    n_bytes = models.PositiveBigIntegerField("bytes")
+    label = models.CharField(max_length=200, blank=True)
+    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    split = models.CharField(max_length=5, choices=Split, default=Split.NONE)
+    phash = BitField(length=64, null=True, editable=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_detail = models.TextField(blank=True)
+    # A worker that takes a pending image holds it until then; a killed worker's images are free again afterwards.
+    leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+    n_attempts = models.PositiveSmallIntegerField("attempts", default=0, editable=False)
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="images")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["dataset", "sha256"], name="image_content_once_a_dataset")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(status="pending"), name="image_pending"),
+            models.Index(fields=["dataset", "label"], name="image_label"),
+            GinIndex(fields=["tags"], name="image_tags"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("image", args=[self.pk])
+
+    @property
+    def name(self) -> str:
+        """The file's own name, without the folders or the archive around it."""
+        return self.source.replace("\\", "/").rpartition("::")[2].rpartition("/")[2]
+
+    @property
+    def original(self) -> Path:
+        """The path of the original: the kept copy, or the file in place."""
+        return Path(self.file.path) if self.file else Path(self.in_place_path)
+
+    @property
+    def thumbnail_url(self) -> str:
+        return reverse("thumbnail", args=[self.pk, self.sha256[:12]])
