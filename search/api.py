@@ -39,6 +39,19 @@ class HitOut(Schema):
     thumbnail_url: str
 
 
+class WorthOut(Schema):
+    """What the distance of a hit is worth, 0..1 each, null where it is not known.
+
+    chance: of having the query's label, from an evaluation; rarity: share of random pairs that are farther apart.
+    is_similar: whether it may be called a find.
+    """
+
+    chance: float | None
+    rarity: float | None
+    words: str
+    is_similar: bool
+
+
 class TookOut(Schema):
     """Milliseconds of each step."""
 
@@ -48,11 +61,12 @@ class TookOut(Schema):
 
 
 class SearchOut(Schema):
-    """The nearest images, nearest first. exact: every image in scope was compared."""
+    """The nearest images, nearest first. exact: every image in scope was compared. worth: of each hit, in that order."""
 
     hits: list[HitOut]
     exact: bool
     encoder: str
+    worth: list[WorthOut | None]
     took_ms: TookOut
 
 

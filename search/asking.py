@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from search import encoders, neighbours, queries
 from search.models import Encoder, Image
 from search.neighbours import MAX_HITS, Answer, Scope
+from search.quality import calibrating
+from search.quality.calibrating import Worth
 from search.queries import Crop, Query
 
 
@@ -24,11 +27,18 @@ class Result:
     answer: Answer
     encoder: Encoder
 
+    @cached_property
+    def worths(self) -> list[Worth | None]:
+        """What the distance of each hit is worth."""
+        return calibrating.worths(self.encoder, self.answer.hits)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "hits": [hit.as_json() for hit in self.answer.hits],
             "exact": self.answer.exact,
             "encoder": self.encoder.name,
+            # Of each hit, in their order; null where nothing is known.
+            "worth": [one and one.as_json() for one in self.worths],
             "took_ms": {
                 "decode": round(self.query.decode_ms, 2),
                 "embed": round(self.query.embed_ms, 2),

@@ -91,12 +91,6 @@ def find(query: Query, encoder: Encoder, scope: Scope, *, k: int, offset: int = 
         offset=offset,
         n_searched=embedded.count(),
         n_pending=pending.count(),
-        worths=_worths(encoder, answer),
+        worths=calibrating.worths(encoder, answer.hits),
         audit=None if answer.exact else encoder.audits.first(),
     )
-
-
-def _worths(encoder: Encoder, answer: Answer) -> list[Worth | None]:
-    """Return what the distance of each hit is worth in the dataset that it is of."""
-    scales = calibrating.scales(encoder, {hit.dataset_slug for hit in answer.hits})
-    return [scales[hit.dataset_slug].of(hit.distance) if hit.dataset_slug in scales else None for hit in answer.hits]

@@ -122,6 +122,7 @@ def _left_out(sides: Sides) -> dict[str, int]:
     return {
         "n_unlabelled_queries": sides.n_unlabelled[0],
         "n_unlabelled_gallery": sides.n_unlabelled[1],
+        "n_not_ready": sides.n_not_ready,
         "n_not_drawn": sides.n_drawn_from - len(sides.queries),
     }
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
 from pgvector import Bit
 
@@ -132,7 +134,7 @@ class Sides:
     gallery: every image that may answer a search; queries: the labelled images that ask, or any where none has a label.
     struck: which query is which image of the gallery, by row or by content. n_unlabelled: images without a label, which
     are neither right nor wrong and are left out of the measures: of those that would ask, and of the gallery.
-    n_drawn_from: how many queries there were before some were drawn.
+    n_drawn_from: how many queries there were before some were drawn. n_not_ready: images that wait or were refused.
     """
 
     protocol: Protocol
@@ -141,6 +143,7 @@ class Sides:
     struck: Struck
     n_drawn_from: int
     n_unlabelled: tuple[int, int]
+    n_not_ready: int
 
     @property
     def has_labels(self) -> bool:
@@ -186,7 +189,15 @@ def sides(protocol: Protocol) -> Sides:
         struck=same(queries.ids, gallery.ids).and_also(same(queries.contents, gallery.contents)),
         n_drawn_from=n_drawn_from,
         n_unlabelled=(int((~is_labelled).sum()), int((gallery.labels == "").sum())),
+        n_not_ready=_n_not_ready(protocol),
     )
+
+
+def _n_not_ready(protocol: Protocol) -> int:
+    sides = {(protocol.dataset, protocol.gallery_split), (protocol.queries_dataset, protocol.queries_split)}
+    waiting = Image.objects.exclude(status=Image.Status.READY)
+    chosen = (Q(dataset=dataset) if split == ALL else Q(dataset=dataset, split=split) for dataset, split in sides)
+    return waiting.filter(reduce(or_, chosen)).count()
 
 
 def _pictures(dataset: Dataset, split: str) -> Pictures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from embeddings.evaluation import calibration
 from embeddings.evaluation.measuring import Measured
 from search import vectors
 from search.models import Calibration, Dataset, Embedding, Encoder
+from search.neighbours import Hit
 
 # From these chances on a hit is called so.
 WORDS = (
@@ -44,6 +45,12 @@ class Worth:
     words: str
     meaning: str
     is_similar: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        shares = {"chance": self.chance, "rarity": self.rarity}
+        told = {name: None if share is None else round(share, 6) for name, share in shares.items()}
+        return {**told, "words": self.words, "is_similar": self.is_similar}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +94,12 @@ class Scale:
         if not self.random_pairs:
             return None
         return 1 - float(np.interp(distance, self.random_pairs["distances"], self.random_pairs["shares"]))
+
+
+def worths(encoder: Encoder, hits: Sequence[Hit]) -> list[Worth | None]:
+    """Return what the distance of each hit is worth in the dataset that it is of; None where nothing is known of it."""
+    known = scales(encoder, {hit.dataset_slug for hit in hits})
+    return [known[hit.dataset_slug].of(hit.distance) if hit.dataset_slug in known else None for hit in hits]
 
 
 def scales(encoder: Encoder, slugs: Iterable[str]) -> dict[str, Scale]:

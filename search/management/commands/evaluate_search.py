@@ -108,6 +108,7 @@ Everything is kept, and shown in the browser: plots, confusions, queries to look
             words = {
                 "n_unlabelled_queries": "queries without a label",
                 "n_unlabelled_gallery": "images of the gallery without a label",
+                "n_not_ready": "images that wait or were refused",
                 "n_not_drawn": "queries that were not drawn",
                 "n_unanswerable": "queries with no other image of their label",
             }

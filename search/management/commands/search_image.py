@@ -42,7 +42,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(result.as_json()))
             return
-        for hit in result.answer.hits:
-            self.stdout.write(f"{hit.similarity:7.4f}  {hit.label or '-':<24} {hit.dataset}: {hit.source}")
+        for hit, worth in zip(result.answer.hits, result.worths, strict=True):
+            told = f"  ({worth.words})" if worth else ""
+            self.stdout.write(f"{hit.similarity:7.4f}  {hit.label or '-':<24} {hit.dataset}: {hit.source}{told}")
         if not result.answer.hits:
             self.stdout.write("Nothing to compare with yet: import pictures with manage.py import_images.")

@@ -57,7 +57,8 @@ def test_many_queries_are_drawn_from(dataset: Dataset, colours: list[Image]) -> 
 def test_images_that_wait_or_were_refused_take_no_part(dataset: Dataset, colours: list[Image]) -> None:
     Image.objects.filter(pk=colours[0].pk).update(status="refused")
     Image.objects.filter(pk=colours[1].pk).update(status="pending")
-    assert len(sides(dataset).queries) == 18
+    assert (len(sides(dataset).queries), sides(dataset).n_not_ready) == (18, 2)
+    assert sides(dataset, gallery_split="none", queries_split="none").n_not_ready == 2
 
 
 def test_images_without_a_label_do_not_ask(dataset: Dataset, colours: list[Image]) -> None:

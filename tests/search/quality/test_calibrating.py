@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,3 +148,25 @@ def test_queries_from_elsewhere_teach_nothing_about_the_datasets_own(
     vectors.write(encoder, [image.pk for image in images], found.astype(np.float32))
     call_command("evaluate_search", dataset="colours", queries="phone")
     assert Calibration.objects.get().chances == {}
+
+
+def test_programs_are_told_what_hits_are_worth_too(
+    mixed: list[Image], encoder: Encoder, dataset: Dataset, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask() -> dict[str, Any]:
+        return client.post("/api/v1/search", {"image_id": mixed[0].pk}, content_type="application/json").json()
+
+    assert ask()["worth"] == [None] * 10
+    calibrating.keep(encoder, dataset, chances=CHANCES, pairs=PAIRS, n_images=60)
+    body = ask()
+    assert len(body["worth"]) == len(body["hits"]) == 10
+    assert all(0 <= one["chance"] <= 1 and 0 <= one["rarity"] <= 1 for one in body["worth"])
+
+
+def test_the_command_line_says_it_beside_the_hit(
+    encoder: Encoder, dataset: Dataset, add_image: AddImage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = add_image("red")
+    calibrating.keep(encoder, dataset, chances=CHANCES, pairs=PAIRS, n_images=1)
+    call_command("search_image", str(image.original))
+    assert "(practically the same picture)" in capsys.readouterr().out
