@@ -61,7 +61,7 @@ class TookOut(Schema):
 
 
 class SearchOut(Schema):
-    """The nearest images, nearest first. exact: every image in scope was compared. worth: of each hit, in that order."""
+    """The nearest images, nearest first. exact: every image in scope was compared. worth: of each hit, in order."""
 
     hits: list[HitOut]
     exact: bool

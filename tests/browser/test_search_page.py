@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from embeddings import sample
@@ -302,9 +303,12 @@ def test_the_screenshot_of_the_readme(
     )
     with Bars() as bars:
         importing.run(request, bars)
+    # From then on hits say what their similarity is worth.
+    call_command("evaluate_search", dataset="sample-photographs")
     page = open_page("/", viewport={"width": 1280, "height": 860})
     choose(page, query.content)
     expect(page.locator(".tile-label").first).to_have_text(query.label)
+    expect(page.locator(".tile-worth").first).to_contain_text("likely the same")
     page.wait_for_load_state("networkidle")
     path = SCREENSHOT if os.environ.get("KEEP_SCREENSHOT") else tmp_path / "screenshot.png"
     page.screenshot(path=path)
