@@ -40,12 +40,14 @@ class Row:
     """One encoder. values: by the names of COLUMNS, None where it was not measured; intervals: of measures.
 
     difference: to the best encoder by the measure that the table is sorted by; None for that one, or without figures.
+    learnt_from: how many of the queries it has learnt from.
     """
 
     evaluation: Evaluation
     values: dict[str, float | None]
     intervals: dict[str, list[float]]
     difference: Difference | None
+    learnt_from: int
 
     @property
     def name(self) -> str:
@@ -96,6 +98,7 @@ class Comparison:
                     **row.values,
                     "intervals": row.intervals,
                     "difference": _told(row.difference),
+                    "learnt_from": row.learnt_from,
                     "evaluation": row.evaluation.pk,
                     "evaluated_at": row.evaluation.created_at.isoformat(timespec="seconds"),
                 }
@@ -133,12 +136,15 @@ def compare(evaluations: Sequence[Evaluation], by: str = DEFAULT) -> Comparison:
         raise ValueError("expected evaluations of the same queries and gallery")
     measure = by if by in MEASURES else DEFAULT
     differences = _differences(evaluations, measure)
+    pks = [one.pk for one in evaluations]
+    learnt_from = dict(Evaluation.objects.filter(pk__in=pks).values_list("pk", "details__learnt_from"))
     rows = [
         Row(
             evaluation=one,
             values=_values(one),
             intervals={name: one.intervals[name] for name in MEASURES if name in one.intervals},
             difference=differences.get(one.pk),
+            learnt_from=learnt_from.get(one.pk) or 0,
         )
         for one in evaluations
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from embeddings.evaluation import bootstrap, measuring, ranking
 from embeddings.evaluation.measuring import Measured
 from embeddings.evaluation.ranking import Struck
 from search import vectors
-from search.evaluation import describing, timing
+from search.evaluation import describing, learnt, timing
 from search.evaluation.leaks import Leaks
 from search.evaluation.protocol import CannotEvaluate, Pictures, Sides
 from search.models import Encoder, Evaluation, Job
@@ -37,6 +37,20 @@ class _Labelled:
     answering: NDArray[np.int64]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Quality:
+    """What the labels told: means, intervals, details for the page, chances for searches, figures of each query.
+
+    Where they told nothing all is empty, but for the details, which say why.
+    """
+
+    details: dict[str, Any]
+    metrics: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, list[float]] = field(default_factory=dict)
+    chances: dict[str, Any] = field(default_factory=dict)
+    figures: bytes = b""
+
+
 def evaluate(encoder: Encoder, sides: Sides, found: Leaks, *, job: Job | None = None, tell: Tell) -> Evaluation:
     """Evaluate an encoder and keep what came of it: an Evaluation, and the encoder's Calibration for the dataset.
 
@@ -44,42 +58,19 @@ def evaluate(encoder: Encoder, sides: Sides, found: Leaks, *, job: Job | None = 
     Raises CannotEvaluate where it has not embedded all of them, encoders.NoEncoder.
     """
     asked, answering = stored_vectors(encoder, sides)
-    gallery = ranking.Gallery(answering, encoder.distance)  # type: ignore[arg-type]  # the choices of the field
-    details: dict[str, Any] = {"left_out": _left_out(sides), "voters": measuring.N_VOTERS}
-    metrics: dict[str, float] = {}
-    intervals: dict[str, list[float]] = {}
-    figures, chances = b"", None
-    why_not = _why_no_figures(sides)
-    if why_not:
-        details["why_no_figures"] = why_not
-    else:
-        labelled = _labelled(sides, found, answering)
-        ranked = (
-            gallery
-            if len(labelled.gallery) == len(gallery)
-            else ranking.Gallery(
-                labelled.vectors,
-                encoder.distance,  # type: ignore[arg-type]
-            )
-        )
-        measured = measuring.measure(asked, labelled.asked, ranked, labelled.answering, labelled.struck, tell=tell)
-        details["voters"] = measured.n_voters
-        details["left_out"]["n_unanswerable"] = int((~measured.is_answerable).sum())
-        if measured.is_answerable.any():
-            metrics, intervals = _means(measured)
-            details |= _described(measured, sides, labelled, found, asked, ranked)
-            chances = calibrating.chances(measured, labelled.asked, labelled.answering)
-            figures = _packed(measured, sides)
-        else:
-            details["why_no_figures"] = "No query has another image of its label to be found."
+    gallery = _gallery(answering, encoder)
+    quality = _quality(encoder, sides, found, asked, gallery, answering, tell)
     tell(len(sides.queries))
     agreement = timing.searching(encoder, sides, asked, gallery, tell=lambda: tell(len(sides.queries)))
-    details["agreement"] = {name: value for name, value in asdict(agreement).items() if name != "search_ms"}
-    details["audit"] = auditing.summary(auditing.current(encoder))
-    details["map"] = describing.plane(*_all(sides, asked, answering), sides.protocol.seed)
     latency = timing.encoding(encoder, sides.queries.ids, seed=sides.protocol.seed)
-    latency |= {"search": agreement.search_ms, **timing.circumstances(encoder)}
-    details["calibration"] = chances or {}
+    n_learnt = learnt.n_learnt_from(encoder, sides)
+    details = quality.details | {
+        "learnt_from": n_learnt,
+        "agreement": {name: value for name, value in asdict(agreement).items() if name != "search_ms"},
+        "audit": auditing.summary(auditing.current(encoder)),
+        "map": describing.plane(*_all(sides, asked, answering), sides.protocol.seed),
+        "calibration": quality.chances,
+    }
     evaluation = Evaluation.objects.create(
         encoder=encoder,
         dataset=sides.protocol.dataset,
@@ -90,14 +81,52 @@ def evaluate(encoder: Encoder, sides: Sides, found: Leaks, *, job: Job | None = 
         weights_sha256=encoder.weights_sha256,
         n_queries=len(sides.queries),
         n_gallery=len(sides.gallery),
+        metrics=quality.metrics,
+        intervals=quality.intervals,
+        latency=latency | {"search": agreement.search_ms, **timing.circumstances(encoder)},
+        details=details,
+        figures=quality.figures,
+    )
+    # What queries from elsewhere come to, or such as were learnt from, is not what new ones of the dataset do.
+    tells = sides.protocol.dataset == sides.protocol.queries_dataset and not n_learnt
+    pairs = calibrating.pairs_among(encoder, answering, sides.protocol.seed) if len(answering) > 1 else {}
+    chances = quality.chances if tells else {}
+    calibrating.keep(encoder, sides.protocol.dataset, chances=chances, pairs=pairs, n_images=len(answering))
+    return evaluation
+
+
+def _gallery(vectors: Vectors, encoder: Encoder) -> ranking.Gallery:
+    return ranking.Gallery(vectors, encoder.distance)  # type: ignore[arg-type]  # the choices of the field
+
+
+def _quality(
+    encoder: Encoder,
+    sides: Sides,
+    found: Leaks,
+    asked: Vectors,
+    gallery: ranking.Gallery,
+    answering: Vectors,
+    tell: Tell,
+) -> _Quality:
+    details: dict[str, Any] = {"left_out": _left_out(sides), "voters": measuring.N_VOTERS}
+    if why_not := _why_no_figures(sides):
+        return _Quality(details=details | {"why_no_figures": why_not})
+    labelled = _labelled(sides, found, answering)
+    ranked = gallery if len(labelled.gallery) == len(gallery) else _gallery(labelled.vectors, encoder)
+    measured = measuring.measure(asked, labelled.asked, ranked, labelled.answering, labelled.struck, tell=tell)
+    details["voters"] = measured.n_voters
+    details["left_out"]["n_unanswerable"] = int((~measured.is_answerable).sum())
+    if not measured.is_answerable.any():
+        nothing = "No query has another image of its label to be found."
+        return _Quality(details=details | {"why_no_figures": nothing})
+    metrics, intervals = _means(measured)
+    return _Quality(
+        details=details | _described(measured, sides, labelled, found, asked, ranked),
         metrics=metrics,
         intervals=intervals,
-        latency=latency,
-        details=details,
-        figures=figures,
+        chances=calibrating.chances(measured, labelled.asked, labelled.answering) or {},
+        figures=_packed(measured, sides),
     )
-    _calibrate(encoder, sides, answering, chances)
-    return evaluation
 
 
 def stored_vectors(encoder: Encoder, sides: Sides) -> tuple[Vectors, Vectors]:
@@ -222,13 +251,3 @@ def _all(sides: Sides, asked: Vectors, answering: Vectors) -> tuple[Vectors, Pic
         }
     )
     return np.concatenate([answering, asked]), merged
-
-
-def _calibrate(encoder: Encoder, sides: Sides, answering: Vectors, found: dict[str, Any] | None) -> None:
-    """Keep what distances are worth, for all searches in the dataset."""
-    # What queries from elsewhere come to is not what the dataset's own do.
-    is_own = sides.protocol.dataset == sides.protocol.queries_dataset
-    pairs = calibrating.pairs_among(encoder, answering, sides.protocol.seed) if len(answering) > 1 else {}
-    calibrating.keep(
-        encoder, sides.protocol.dataset, chances=(found or {}) if is_own else {}, pairs=pairs, n_images=len(answering)
-    )

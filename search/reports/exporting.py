@@ -49,7 +49,9 @@ def as_markdown(comparison: Comparison) -> str:
     for row in comparison.rows:
         cells = [row.name, *(written(name, value) for name, value in row.values.items()), _written_difference(row)]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    flattered = [(row.name, row.learnt_from) for row in comparison.rows if row.learnt_from]
+    lines += ["", *(f"{name} has learnt from {n:,} of the queries, which flatters it." for name, n in flattered)]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def evaluation(one: Evaluation) -> dict[str, Any]:
@@ -71,6 +73,7 @@ def evaluation(one: Evaluation) -> dict[str, Any]:
         "agreement": details["agreement"],
         "index": details["audit"],
         "left_out": details["left_out"],
+        "learnt_from": details["learnt_from"],
         **({"why_no_figures": details["why_no_figures"]} if "why_no_figures" in details else {}),
         "classes": details.get("classes", []),
         "leaks": details.get("leaks"),

@@ -113,6 +113,13 @@ Everything is kept, and shown in the browser: plots, confusions, queries to look
                 "n_unanswerable": "queries with no other image of their label",
             }
             write("Left out: " + ", ".join(f"{n:,} {words[name]}" for name, n in left_out.items()) + ".")
+        if n_learnt := details["learnt_from"]:
+            write(
+                self.style.WARNING(
+                    f"It has learnt from {n_learnt:,} of these queries, or was checked on them, which flatters it. Ask "
+                    "with images of a test split, which no training looks at."
+                )
+            )
         if (leaks := details.get("leaks")) and leaks["n_queries"]:
             write(
                 self.style.WARNING(

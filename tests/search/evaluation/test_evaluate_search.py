@@ -264,3 +264,19 @@ def test_vectors_that_are_not_there_cannot_be_exported(colours: list[Image], tmp
 def test_a_place_that_cannot_be_written_to_is_said(colours: list[Image], tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
         call_command("export_embeddings", str(tmp_path / "nowhere" / "v.npz"), dataset="colours")
+
+
+def test_an_encoder_that_has_learnt_from_the_queries_is_said_to(
+    divided: list[Image], encoder: Encoder, capsys: Capsys
+) -> None:
+    job = Job.objects.create(kind="train", parameters={"backbone": "taught"})
+    Encoder.objects.create(name="taught", family="fake", dim=12, spec={"training": {"dataset": "Colours"}})
+    Encoder.objects.update_or_create(name="colours", defaults={"job": job})
+    # Nothing of the test split was learnt from.
+    assert evaluate(capsys)["learnt_from"] == 0
+    assert Calibration.objects.get().chances == {}
+    assert evaluate(capsys, leave_one_out=True)["learnt_from"] == 12
+    call_command("evaluate_search", dataset="colours", leave_one_out=True)
+    assert "It has learnt from 12 of these queries" in capsys.readouterr().out
+    call_command("compare_encoders", dataset="colours", stored=True)
+    assert "colours has learnt from 12 of the queries, which flatters it." in capsys.readouterr().out

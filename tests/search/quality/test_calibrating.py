@@ -170,3 +170,12 @@ def test_the_command_line_says_it_beside_the_hit(
     calibrating.keep(encoder, dataset, chances=CHANCES, pairs=PAIRS, n_images=1)
     call_command("search_image", str(image.original))
     assert "(practically the same picture)" in capsys.readouterr().out
+
+
+def test_queries_that_were_learnt_from_promise_nothing_about_new_ones(
+    mixed: list[Image], encoder: Encoder, dataset: Dataset
+) -> None:
+    Encoder.objects.update(spec={"input_size": 32, "training": {"dataset": "Colours"}})
+    call_command("evaluate_search", dataset="colours")
+    kept = Calibration.objects.get()
+    assert (kept.chances, kept.random_pairs["n_pairs"]) == ({}, 60 * 59 // 2)
