@@ -46,6 +46,12 @@ def milliseconds(ms: float) -> str:
 
 
 @register.filter
+def listed(value: object) -> object:
+    """Write a list as its members with commas; leave all else as it is."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+@register.filter
 def percent(share: float) -> str:
     """Write a share of 0 to 1 as a percentage: 83.1 %."""
     return f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
