@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Figures = NDArray[np.float64]
 N_RESAMPLES = 1_000
+# Resamples of fewer hardly differ: one query alone always gives the same mean.
+LEAST_QUERIES = 10
 _CONFIDENCE = 0.95
 _BLOCK_BYTES = 32 * 2**20
 
@@ -26,11 +28,12 @@ class Difference:
     low: float
     high: float
     p: float
+    n_queries: int
 
     @property
     def is_real(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval leaves out zero, and there are queries enough to say so."""
+        return self.n_queries >= LEAST_QUERIES and (self.low > 0 or self.high < 0)
 
 
 def intervals(figures: Figures, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Figures:
@@ -55,7 +58,9 @@ def paired(figures: Figures, others: Figures, *, n_resamples: int = N_RESAMPLES,
     # One more than was seen: a thousand resamples cannot say that something never happens.
     rarer = min((means <= 0).sum(), (means >= 0).sum())
     p = min(1.0, 2 * (rarer + 1) / (n_resamples + 1))
-    return Difference(mean=float(differences.mean()), low=float(low), high=float(high), p=float(p))
+    return Difference(
+        mean=float(differences.mean()), low=float(low), high=float(high), p=float(p), n_queries=len(figures)
+    )
 
 
 def _means(figures: Figures, n_resamples: int, seed: int) -> Figures:

@@ -20,6 +20,8 @@ Figures = NDArray[np.float64]
 DEPTH = 20
 LEAST_PAIRS = 200
 LEAST_QUERIES = 10
+# They make a thousand pairs.
+LEAST_IMAGES = 46
 N_BINS = 10
 # Where a hit is as likely of another class as of the same.
 EVEN = 0.5
@@ -63,8 +65,8 @@ class Reliability:
 class Calibration:
     """A falling curve from distance to the chance that a hit of that distance shows the query's class.
 
-    distances: ascending; probabilities: of each, 0..1, never rising; linear between, level beyond.
-    even_distance: where it falls below one half; None where it never is above.
+    distances: ascending; probabilities: of each, 0..1, never rising; linear between. Nearer than the first it is level;
+    farther than the last nothing is known. even_distance: where it falls below one half; None where it does not.
     """
 
     distances: tuple[float, ...]
@@ -110,8 +112,9 @@ def _fitted(distances: Figures, is_same: NDArray[np.bool_]) -> IsotonicRegressio
 
 
 def _crossing(knots: tuple[float, ...], probabilities: tuple[float, ...]) -> float | None:
-    above = [distance for distance, chance in zip(knots, probabilities, strict=True) if chance >= EVEN]
-    return max(above) if above else None
+    if not probabilities[-1] < EVEN <= probabilities[0]:
+        return None
+    return max(distance for distance, chance in zip(knots, probabilities, strict=True) if chance >= EVEN)
 
 
 def _reliability(distances: Figures, is_same: NDArray[np.bool_], seed: int) -> Reliability:
@@ -148,9 +151,12 @@ class RandomPairs:
 
 
 def random_pairs(vectors: Vectors, distance: Distance, *, seed: int = 0) -> RandomPairs:
-    """Compare up to 2,000 of the vectors with each other. vectors: float32 (n, dim), n ≥ 2."""
-    if len(vectors) < 2:
-        raise ValueError(f"expected two vectors or more, received {len(vectors)}")
+    """Compare up to 2,000 of the vectors with each other. vectors: float32 (n, dim).
+
+    Raises CannotCalibrate for fewer than LEAST_IMAGES, whose pairs could not tell what is rare.
+    """
+    if len(vectors) < LEAST_IMAGES:
+        raise CannotCalibrate(f"{len(vectors)} images are too few to tell what is rare: {LEAST_IMAGES} are needed")
     chosen = np.random.default_rng(seed).permutation(len(vectors))[:_MOST_SAMPLED]
     apart = Gallery(vectors[chosen], distance).distances(vectors[chosen])[np.triu_indices(len(chosen), 1)]
     return RandomPairs(

@@ -64,9 +64,11 @@ def measure(
     queries: float32 (n_queries, dim), n_queries ≥ 1; labels: integers; struck: what a query must not find, itself first
     of all. ks: ranks at which to measure; those beyond what every query has to rank are left out.
     """
-    depth = len(gallery) - int(np.bincount(struck.queries, minlength=len(queries)).max(initial=0))
-    if depth < 1:
-        raise ValueError("a query has nothing to be compared with")
+    n_left = len(gallery) - np.bincount(struck.queries, minlength=len(queries))
+    if not (n_left > 0).any():
+        raise ValueError("no query has anything to be compared with")
+    # A query to which nothing is left has no figures, and does not make the others' depth smaller.
+    depth = int(n_left[n_left > 0].min())
     ks = tuple(k for k in ks if k <= depth)
     n_voters, n_kept = min(N_VOTERS, depth), min(N_KEPT, depth)
     figures, neighbours, distances, n_relevant, precisions = [], [], [], [], []

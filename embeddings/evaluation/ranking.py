@@ -90,10 +90,12 @@ class Gallery:
         # Distance and place share one integer: to sort such is several times faster than to sort indirectly, and equal
         # distances come in the order of the gallery.
         place_bits = max(1, (len(self) - 1).bit_length())
-        steps = float(2 ** (62 - place_bits)) - 1
+        last = 2 ** (62 - place_bits)
         farthest = 2.0 if self._distance == "cosine" else max(float(distances.max()), 1e-300)
-        keys = (distances * (steps / farthest)).astype(np.int64)
-        keys[struck] = 2 ** (62 - place_bits)
+        keys = (distances * (last / farthest)).astype(np.int64)
+        # The farthest of all would have the key of what was struck out, which comes after it.
+        np.minimum(keys, last - 1, out=keys)
+        keys[struck] = last
         keys <<= place_bits
         keys |= np.arange(len(self), dtype=np.int64)
         keys.sort(axis=1)
@@ -129,6 +131,11 @@ class Struck:
         steps = int(max(self.places.max(initial=0), others.places.max(initial=0))) + 1
         kept = ~np.isin(self.queries * steps + self.places, others.queries * steps + others.places)
         return Struck(queries=self.queries[kept], places=self.places[kept])
+
+    def among(self, kept: NDArray[np.bool_]) -> "Struck":
+        """Return the pairs whose image is kept, by its place among those kept. kept: bool (n_gallery,)."""
+        chosen = kept[self.places]
+        return Struck(queries=self.queries[chosen], places=(np.cumsum(kept) - 1)[self.places[chosen]])
 
     def within(self, queries: slice) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the pairs of some queries, which are counted from the first of them."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from django.db.models import QuerySet
 
 from embeddings.evaluation import bootstrap
 from embeddings.evaluation.bootstrap import Difference
@@ -114,10 +114,13 @@ def _told(difference: Difference | None) -> dict[str, Any] | None:
     return {name: getattr(difference, name) for name in names}
 
 
-def latest(dataset: Dataset) -> list[Evaluation]:
-    """Return the newest evaluation of each encoder that asked the same pictures as the newest of them all."""
-    known = Evaluation.objects.filter(dataset=dataset).defer("details").select_related("encoder", "queries_dataset")
-    newest = known.first()
+def latest(evaluations: QuerySet[Evaluation], pictures_sha256: str = "") -> list[Evaluation]:
+    """Return the newest evaluation of each encoder that asked the same pictures as the newest of them all.
+
+    evaluations: of one dataset. pictures_sha256: other pictures that shall have been asked.
+    """
+    known = evaluations.defer("details").select_related("encoder", "dataset", "queries_dataset")
+    newest = known.filter(pictures_sha256=pictures_sha256).first() if pictures_sha256 else known.first()
     if newest is None:
         return []
     found: dict[int, Evaluation] = {}
@@ -179,13 +182,14 @@ def _sorted(rows: Iterable[Row], by: str) -> list[Row]:
 
 
 def _differences(evaluations: Sequence[Evaluation], measure: str) -> dict[int, Difference]:
-    known = {one.pk: unpacked(one) for one in evaluations if measure in one.metrics}
+    known = {one.pk: unpacked(one)[1] for one in evaluations if measure in one.metrics}
     if len(known) < 2:
         return {}
     best = max((one for one in evaluations if one.pk in known), key=lambda one: one.metrics[measure])
-    ids, figures = known[best.pk]
+    # The same contents in the same order, though after another import under other ids.
+    figures = known[best.pk][measure]
     return {
-        pk: bootstrap.paired(others[measure], figures[measure])
-        for pk, (other_ids, others) in known.items()
-        if pk != best.pk and np.array_equal(ids, other_ids)
+        pk: bootstrap.paired(others[measure], figures)
+        for pk, others in known.items()
+        if pk != best.pk and len(others[measure]) == len(figures)
     }

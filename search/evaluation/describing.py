@@ -64,6 +64,8 @@ def confusion(measured: Measured, labels: Codes, names: Sequence[str], gallery_l
     rows, columns = np.nonzero(shown)
     return {
         "labels": [names[code] for code in there.tolist()],
+        # Of whole rows, also of what is not shown.
+        "sums": counts.sum(axis=1)[there].tolist(),
         "cells": [[int(row), int(column), int(shown[row, column])] for row, column in zip(rows, columns, strict=True)],
         "n_classes": int((counts.sum(axis=1) > 0).sum()),
         "k": measured.n_voters,
@@ -119,18 +121,19 @@ def contradictions(
     ]
 
 
-def leaks(found: Leaks, sides: Sides, gallery: Pictures, metrics: dict[str, float]) -> dict[str, Any]:
-    """Return how many queries have near-duplicates, some of them, and the means that are left without these."""
-    first = np.unique(found.pairs.queries, return_index=True)[1][:N_SHOWN]
+def leaks(found: Leaks, sides: Sides, gallery: Pictures, metrics: dict[str, float], *, n_left: int) -> dict[str, Any]:
+    """Return how many queries have near-duplicates, some of them, and the means over the n_left that find more."""
+    pairs = found.pairs
+    first = np.unique(pairs.queries, return_index=True)[1][:N_SHOWN]
     return {
-        "n_queries": found.n_queries,
-        "n_by_phash": found.n_by_phash,
-        "n_by_vector": found.n_by_vector,
+        "n_queries": len(np.unique(pairs.queries)),
+        "n_by_phash": len(np.unique(found.by_phash.queries)),
+        "n_by_vector": len(np.unique(found.by_vector.queries)),
         "reference": found.reference,
         "metrics": metrics,
+        "n_left": n_left,
         "pairs": [
-            [int(sides.queries.ids[found.pairs.queries[one]]), int(gallery.ids[found.pairs.places[one]])]
-            for one in first.tolist()
+            [int(sides.queries.ids[pairs.queries[one]]), int(gallery.ids[pairs.places[one]])] for one in first.tolist()
         ],
     }
 

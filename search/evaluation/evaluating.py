@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from django.db import transaction
 from numpy.typing import NDArray
 
 from embeddings.evaluation import bootstrap, measuring, ranking
@@ -17,11 +17,20 @@ from search import vectors
 from search.evaluation import describing, learnt, timing
 from search.evaluation.leaks import Leaks
 from search.evaluation.protocol import CannotEvaluate, Pictures, Sides
+from search.holding import hold
 from search.models import Encoder, Evaluation, Job
 from search.quality import auditing, calibrating
 
 Vectors = NDArray[np.float32]
-Tell = Callable[[int], None]
+
+
+class Tell(Protocol):
+    """Tells how far an evaluation is. Both raise where somebody wants it to end."""
+
+    def __call__(self, n_queries: int) -> None: ...
+
+    def look(self) -> None:
+        """Look now, and not only once in a while."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +40,7 @@ class _Labelled:
     gallery: Pictures
     vectors: Vectors
     struck: Struck
-    pairs: Struck
+    leaks: Leaks
     names: list[str]
     asked: NDArray[np.int64]
     answering: NDArray[np.int64]
@@ -60,39 +69,54 @@ def evaluate(encoder: Encoder, sides: Sides, found: Leaks, *, job: Job | None = 
     asked, answering = stored_vectors(encoder, sides)
     gallery = _gallery(answering, encoder)
     quality = _quality(encoder, sides, found, asked, gallery, answering, tell)
-    tell(len(sides.queries))
+    tell.look()
     agreement = timing.searching(encoder, sides, asked, gallery, tell=lambda: tell(len(sides.queries)))
+    tell.look()
     latency = timing.encoding(encoder, sides.queries.ids, seed=sides.protocol.seed)
-    n_learnt = learnt.n_learnt_from(encoder, sides)
+    tell.look()
+    audit = auditing.summary(auditing.current(encoder))
+    tell.look()
     details = quality.details | {
-        "learnt_from": n_learnt,
+        "learnt_from": learnt.n_learnt_from(encoder, sides),
         "agreement": {name: value for name, value in asdict(agreement).items() if name != "search_ms"},
-        "audit": auditing.summary(auditing.current(encoder)),
+        "audit": audit,
         "map": describing.plane(*_all(sides, asked, answering), sides.protocol.seed),
         "calibration": quality.chances,
     }
-    evaluation = Evaluation.objects.create(
-        encoder=encoder,
-        dataset=sides.protocol.dataset,
-        queries_dataset=sides.protocol.queries_dataset,
-        job=job,
-        protocol=sides.protocol.as_parameters() | {"words": sides.protocol.in_words()},
-        pictures_sha256=sides.digest(),
-        weights_sha256=encoder.weights_sha256,
-        n_queries=len(sides.queries),
-        n_gallery=len(sides.gallery),
-        metrics=quality.metrics,
-        intervals=quality.intervals,
-        latency=latency | {"search": agreement.search_ms, **timing.circumstances(encoder)},
-        details=details,
-        figures=quality.figures,
-    )
-    # What queries from elsewhere come to, or such as were learnt from, is not what new ones of the dataset do.
-    tells = sides.protocol.dataset == sides.protocol.queries_dataset and not n_learnt
-    pairs = calibrating.pairs_among(encoder, answering, sides.protocol.seed) if len(answering) > 1 else {}
-    chances = quality.chances if tells else {}
-    calibrating.keep(encoder, sides.protocol.dataset, chances=chances, pairs=pairs, n_images=len(answering))
+    pairs = calibrating.pairs_among(encoder, answering, sides.protocol.seed)
+    tell.look()
+    with transaction.atomic():
+        _hold(encoder, sides)
+        evaluation = Evaluation.objects.create(
+            encoder=encoder,
+            dataset=sides.protocol.dataset,
+            queries_dataset=sides.protocol.queries_dataset,
+            job=job,
+            protocol=sides.protocol.as_parameters() | {"words": sides.protocol.in_words()},
+            pictures_sha256=sides.digest(),
+            weights_sha256=encoder.weights_sha256,
+            n_queries=len(sides.queries),
+            n_gallery=len(sides.gallery),
+            metrics=quality.metrics,
+            intervals=quality.intervals,
+            latency=latency | {"search": agreement.search_ms, **timing.circumstances(encoder)},
+            details=details,
+            figures=quality.figures,
+        )
+        # What queries from elsewhere come to, or such as were learnt from, is not what new ones of the dataset do.
+        tells = sides.protocol.dataset == sides.protocol.queries_dataset and not details["learnt_from"]
+        chances = quality.chances if tells else {}
+        calibrating.keep(encoder, sides.protocol.dataset, chances=chances, pairs=pairs, n_images=len(answering))
     return evaluation
+
+
+def _hold(encoder: Encoder, sides: Sides) -> None:
+    """Keep what was evaluated from being deleted while its evaluation is written. Raises CannotEvaluate."""
+    for dataset in sorted({sides.protocol.dataset, sides.protocol.queries_dataset}, key=lambda one: one.pk):
+        if not hold(dataset.pk):
+            raise CannotEvaluate(f"The dataset {dataset.name} was deleted while it was evaluated.")
+    if not Encoder.objects.select_for_update(no_key=True).filter(pk=encoder.pk).exists():
+        raise CannotEvaluate(f"{encoder.name} was removed while it was evaluated.")
 
 
 def _gallery(vectors: Vectors, encoder: Encoder) -> ranking.Gallery:
@@ -113,15 +137,17 @@ def _quality(
         return _Quality(details=details | {"why_no_figures": why_not})
     labelled = _labelled(sides, found, answering)
     ranked = gallery if len(labelled.gallery) == len(gallery) else _gallery(labelled.vectors, encoder)
+    nothing = "No query has another image of its label to be found."
+    if len(labelled.struck) == len(sides.queries) * len(labelled.gallery):
+        return _Quality(details=details | {"why_no_figures": nothing})
     measured = measuring.measure(asked, labelled.asked, ranked, labelled.answering, labelled.struck, tell=tell)
     details["voters"] = measured.n_voters
     details["left_out"]["n_unanswerable"] = int((~measured.is_answerable).sum())
     if not measured.is_answerable.any():
-        nothing = "No query has another image of its label to be found."
         return _Quality(details=details | {"why_no_figures": nothing})
     metrics, intervals = _means(measured)
     return _Quality(
-        details=details | _described(measured, sides, labelled, found, asked, ranked),
+        details=details | _described(measured, sides, labelled, asked, ranked),
         metrics=metrics,
         intervals=intervals,
         chances=calibrating.chances(measured, labelled.asked, labelled.answering) or {},
@@ -149,7 +175,8 @@ def stored_vectors(encoder: Encoder, sides: Sides) -> tuple[Vectors, Vectors]:
 
 def _left_out(sides: Sides) -> dict[str, int]:
     return {
-        "n_unlabelled_queries": sides.n_unlabelled[0],
+        # Where no image has a label, those without one ask.
+        "n_unlabelled_queries": sides.n_unlabelled[0] if sides.has_labels else 0,
         "n_unlabelled_gallery": sides.n_unlabelled[1],
         "n_not_ready": sides.n_not_ready,
         "n_not_drawn": sides.n_drawn_from - len(sides.queries),
@@ -177,18 +204,12 @@ def _labelled(sides: Sides, found: Leaks, answering: Vectors) -> _Labelled:
     return _Labelled(
         gallery=gallery,
         vectors=answering if is_labelled.all() else answering[is_labelled],
-        struck=_renumbered(sides.struck, is_labelled),
-        pairs=_renumbered(found.pairs, is_labelled),
+        struck=sides.struck.among(is_labelled),
+        leaks=found.among(is_labelled),
         names=[str(name) for name in names],
         asked=codes[: len(sides.queries)].astype(np.int64),
         answering=codes[len(sides.queries) :].astype(np.int64),
     )
-
-
-def _renumbered(pairs: Struck, kept: NDArray[np.bool_]) -> Struck:
-    """Return the pairs whose image of the gallery is kept, by its place among those kept."""
-    chosen = kept[pairs.places]
-    return Struck(queries=pairs.queries[chosen], places=(np.cumsum(kept) - 1)[pairs.places[chosen]])
 
 
 def _means(measured: Measured) -> tuple[dict[str, float], dict[str, list[float]]]:
@@ -200,13 +221,13 @@ def _means(measured: Measured) -> tuple[dict[str, float], dict[str, list[float]]
 
 
 def _described(
-    measured: Measured, sides: Sides, labelled: _Labelled, found: Leaks, asked: Vectors, gallery: ranking.Gallery
+    measured: Measured, sides: Sides, labelled: _Labelled, asked: Vectors, gallery: ranking.Gallery
 ) -> dict[str, Any]:
     others = measuring.without(
-        measured, labelled.pairs, asked, labelled.asked, gallery, labelled.answering, labelled.struck
+        measured, labelled.leaks.pairs, asked, labelled.asked, gallery, labelled.answering, labelled.struck
     )
     known = others[~np.isnan(others).any(axis=1)]
-    left = known.mean(axis=0) if len(labelled.pairs) and len(known) else []
+    left = dict(zip(measured.names, describing.rounded(known.mean(axis=0)), strict=True)) if len(known) else {}
     return {
         "classes": describing.classes(measured, labelled.asked, labelled.names, labelled.answering),
         "confusion": describing.confusion(measured, labelled.asked, labelled.names, labelled.answering),
@@ -214,9 +235,7 @@ def _described(
         "contradictions": describing.contradictions(
             measured, sides, labelled.asked, labelled.names, labelled.answering
         ),
-        "leaks": describing.leaks(
-            found, sides, sides.gallery, dict(zip(measured.names, describing.rounded(left), strict=False))
-        ),
+        "leaks": describing.leaks(labelled.leaks, sides, labelled.gallery, left, n_left=len(known)),
         **describing.curves(measured),
     }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.db.models import QuerySet
+from numpy.typing import NDArray
 
 from embeddings.evaluation import near_duplicates
 from embeddings.evaluation.ranking import Struck
@@ -19,16 +20,19 @@ PREFERRED = "mobilenet_v2"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Leaks:
-    """Pairs of a query and a near-duplicate of it; how many queries have some by either rule; whose vectors told."""
+    """Pairs of a query and a near-duplicate of it, by either rule. reference: whose vectors told."""
 
-    pairs: Struck
-    n_by_phash: int
-    n_by_vector: int
+    by_phash: Struck
+    by_vector: Struck
     reference: str
 
     @property
-    def n_queries(self) -> int:
-        return len(np.unique(self.pairs.queries))
+    def pairs(self) -> Struck:
+        return self.by_phash.and_also(self.by_vector)
+
+    def among(self, kept: NDArray[np.bool_]) -> Leaks:
+        """Return those whose near-duplicate is kept, by its place among those kept. kept: bool (n_gallery,)."""
+        return replace(self, by_phash=self.by_phash.among(kept), by_vector=self.by_vector.among(kept))
 
 
 def find(sides: Sides) -> Leaks:
@@ -39,12 +43,7 @@ def find(sides: Sides) -> Leaks:
     if reference is not None:
         asked, answering = (vectors.read(reference, side.ids.tolist())[1] for side in (sides.queries, sides.gallery))
         by_vector = near_duplicates.by_vector(asked, answering, "cosine").less(sides.struck)
-    return Leaks(
-        pairs=by_phash.and_also(by_vector),
-        n_by_phash=len(np.unique(by_phash.queries)),
-        n_by_vector=len(np.unique(by_vector.queries)),
-        reference=reference.name if reference else "",
-    )
+    return Leaks(by_phash=by_phash, by_vector=by_vector, reference=reference.name if reference else "")
 
 
 def _reference(sides: Sides) -> Encoder | None:

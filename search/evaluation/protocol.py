@@ -88,6 +88,8 @@ def chosen(protocol: Protocol) -> Protocol:
     for split in (protocol.queries_split, protocol.gallery_split):
         if split and split not in SPLITS:
             raise CannotEvaluate(f"There is no split {split!r}. There are: {', '.join(SPLITS)}.")
+    if not 0 <= protocol.seed < 2**32:
+        raise CannotEvaluate(f"A seed is from 0 to {2**32 - 1:,}; got {protocol.seed}.")
     if protocol.max_queries < 1:
         raise CannotEvaluate(f"At least one query has to be asked; got {protocol.max_queries}.")
     if protocol.dataset != protocol.queries_dataset:

@@ -13,6 +13,7 @@ from search.evaluation import evaluating, leaks, protocol
 from search.evaluation.protocol import CannotEvaluate, Protocol
 from search.models import Encoder, Evaluation, Job
 from search.progress import Bars
+from search.text import counted
 from search.work import jobs, queue
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ def begin(wanted: Protocol, names: Sequence[str], owner: Any = None) -> Job:
     Raises CannotEvaluate, encoders.NoEncoder.
     """
     wanted = protocol.chosen(wanted)
-    chosen = [encoders.by_name(name).name for name in names] or list(Encoder.objects.values_list("name", flat=True))
+    every = Encoder.objects.values_list("name", flat=True)
+    chosen = list(dict.fromkeys(encoders.by_name(name).name for name in names)) or list(every)
     if not chosen:
         raise CannotEvaluate("No encoder is installed yet. Run: manage.py install_encoder mobilenet_v2")
     protocol.sides(wanted)
@@ -74,6 +76,7 @@ def _each(job: Job, wanted: Protocol, bars: Bars) -> tuple[list[Evaluation], dic
     left_out = {name: f"{name} is gone" for name in job.parameters["encoders"] if name not in {e.name for e in chosen}}
     for place, encoder in enumerate(chosen):
         tell = _Teller(job, bars, encoder.name, done=place * len(sides.queries), total=total, failed=len(left_out))
+        tell.look()
         try:
             evaluations.append(evaluating.evaluate(encoder, sides, found, job=job, tell=tell))
         except (CannotEvaluate, encoders.NoEncoder) as error:
@@ -94,15 +97,22 @@ class _Teller:
         self._job, self._bars, self._name = job, bars, name
         self._done, self._total, self._failed = done, total, failed
         self._looked_at = 0.0
+        self._n_queries = 0
 
     def __call__(self, n_queries: int) -> None:
         now = time.monotonic()
         if now - self._looked_at < _SECONDS_BETWEEN_LOOKS:
             return
         self._looked_at = now
-        done = self._done + n_queries
+        self._n_queries = n_queries
+        self.look()
+
+    def look(self) -> None:
+        """Show how far it is, and raise EvaluationStopped where somebody wants it to end."""
+        done = self._done + self._n_queries
         jobs.move_on(self._job, n_done=done, n_failed=self._failed, n_total=self._total)
-        self._bars.move("evaluating", done, self._total, f"{self._name}, {n_queries:,} queries ranked")
+        told = f"{self._name}, {counted(self._n_queries, 'query', 'queries')} ranked"
+        self._bars.move("evaluating", done, self._total, told)
         if Job.objects.filter(pk=self._job.pk, is_cancelled=True).exists():
             raise EvaluationStopped("Stopped. What was evaluated before is kept.")
 

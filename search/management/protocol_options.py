@@ -6,11 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from search.evaluation.protocol import SPLITS, Protocol
+from search.evaluation.protocol import SPLITS, CannotEvaluate, Protocol
 from search.models import Dataset, Encoder
 from search.progress import Bars
 from search.scope import scope_of_command
 from search.work import filling
+
+MAX_QUERIES = 10_000
 
 
 def add_to(parser: CommandParser) -> None:
@@ -21,7 +23,7 @@ def add_to(parser: CommandParser) -> None:
     parser.add_argument("--gallery-split", default="", choices=SPLITS, help="who may answer")
     parser.add_argument("--leave-one-out", action="store_true", help="each image asks all the others")
     parser.add_argument(
-        "--max-queries", type=int, default=10_000, metavar="N", help="draw so many of more (default: 10,000)"
+        "--max-queries", type=int, default=MAX_QUERIES, metavar="N", help="draw so many of more (default: 10,000)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of what is drawn by chance (default: 0)")
     parser.add_argument("--embed", action="store_true", help="first embed here what an encoder has not embedded yet")
@@ -30,8 +32,10 @@ def add_to(parser: CommandParser) -> None:
 
 
 def protocol(options: dict[str, Any]) -> Protocol:
-    """Return the protocol that the options ask for. Raises scope.UnknownDataset."""
+    """Return the protocol that the options ask for. Raises scope.UnknownDataset, CannotEvaluate."""
     asked = options["queries"] or options["dataset"]
+    if options["leave_one_out"] and (options["queries"] or options["queries_split"] or options["gallery_split"]):
+        raise CannotEvaluate("--leave-one-out asks with each image of the dataset: name no queries and no split.")
     split = "all" if options["leave_one_out"] else ""
     return Protocol(
         dataset=_dataset(options["dataset"]),

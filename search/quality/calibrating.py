@@ -65,7 +65,7 @@ class Scale:
         """Return what a distance is worth; None where nothing is known."""
         chance = self._chance(distance)
         rarity = self._rarity(distance)
-        if chance is None and rarity is None:
+        if chance is None and rarity is None and not self.chances:
             return None
         is_copy = self.is_cosine and distance <= COPY_WITHIN
         if chance is not None:
@@ -74,9 +74,13 @@ class Scale:
             meaning = (
                 f"{surely.capitalize()}: of hits as near as this one, {_chance(chance)} have the label of the query"
             )
+        elif rarity is not None:
+            # Farther than any hit that was evaluated is no find, however rare it may be.
+            words, is_similar = f"nearer than {_share(rarity)} of random pairs", rarity >= RARE and not self.chances
+            meaning = f"Of random pairs of pictures of its dataset, {_share(rarity)} are farther apart"
         else:
-            words, is_similar = f"nearer than {_share(rarity or 0)} of random pairs", (rarity or 0) >= RARE
-            meaning = f"Of random pairs of pictures of its dataset, {_share(rarity or 0)} are farther apart"
+            words, is_similar = "farther than any hit that was evaluated", False
+            meaning = "No evaluated query of its dataset had a hit as far as this among its first"
         return Worth(
             chance=chance,
             rarity=rarity,
@@ -86,14 +90,16 @@ class Scale:
         )
 
     def _chance(self, distance: float) -> float | None:
-        if not self.chances:
+        if not self.chances or distance > self.chances["distances"][-1]:
             return None
         return float(np.interp(distance, self.chances["distances"], self.chances["probabilities"]))
 
     def _rarity(self, distance: float) -> float | None:
         if not self.random_pairs:
             return None
-        return 1 - float(np.interp(distance, self.random_pairs["distances"], self.random_pairs["shares"]))
+        farther = 1 - float(np.interp(distance, self.random_pairs["distances"], self.random_pairs["shares"]))
+        # Of a thousand pairs none can be rarer than one in a thousand.
+        return min(farther, 1 - 1 / self.random_pairs["n_pairs"])
 
 
 def worths(encoder: Encoder, hits: Sequence[Hit]) -> list[Worth | None]:
@@ -125,15 +131,21 @@ def chances(measured: Measured, asked: NDArray[np.int64], answering: NDArray[np.
 
 
 def pairs_among(encoder: Encoder, stored: NDArray[np.float32], seed: int = 0) -> dict[str, Any]:
-    """Return how far apart random pairs of vectors are, as JSON keeps it. stored: two vectors or more."""
-    return asdict(calibration.random_pairs(stored, encoder.distance, seed=seed))  # type: ignore[arg-type]  # its choices
+    """Return how far apart random pairs of vectors are, as JSON keeps it; nothing where there are too few."""
+    try:
+        return asdict(calibration.random_pairs(stored, encoder.distance, seed=seed))  # type: ignore[arg-type]
+    except calibration.CannotCalibrate:
+        return {}
 
 
 def keep(
     encoder: Encoder, dataset: Dataset, *, chances: dict[str, Any], pairs: dict[str, Any], n_images: int
 ) -> Calibration:
     """Keep what was learnt. What labels told stays where nothing new was learnt from them with the same weights."""
-    told = {"chances": chances} if chances else {}
+    has_same_weights = Calibration.objects.filter(
+        encoder=encoder, dataset=dataset, weights_sha256=encoder.weights_sha256
+    ).exists()
+    told = {"chances": chances} if chances or not has_same_weights else {}
     kept, _ = Calibration.objects.update_or_create(
         encoder=encoder,
         dataset=dataset,
@@ -159,13 +171,10 @@ def learn_rarity(encoder: Encoder) -> int:
         embedded = Embedding.objects.filter(encoder=encoder, dataset=dataset)
         n_images = embedded.count()
         kept = known.get(dataset.pk)
-        if n_images < 2 or (kept is not None and _still_fits(kept, encoder, n_images)):
+        if n_images < calibration.LEAST_IMAGES or (kept is not None and _still_fits(kept, encoder, n_images)):
             continue
         _, stored = vectors.read(encoder, _sample(embedded))
-        chances = kept.chances if kept is not None and kept.weights_sha256 == encoder.weights_sha256 else {}
-        if kept is not None and not chances:
-            kept.delete()
-        keep(encoder, dataset, chances=chances, pairs=pairs_among(encoder, stored), n_images=n_images)
+        keep(encoder, dataset, chances={}, pairs=pairs_among(encoder, stored), n_images=n_images)
         done += 1
     return done
 

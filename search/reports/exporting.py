@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 
-from search.evaluation.comparing import COLUMNS, MEASURES, Comparison
+from search.evaluation.comparing import COLUMNS, MEASURES, Comparison, Row
 from search.models import Evaluation
 from search.reports import drawing
 from search.reports.plots import N_COLOURS, Plot
+from search.text import counted
 
 STYLES = ("css/base.css", "css/pages.css", "css/evaluation.css")
 
@@ -31,23 +33,47 @@ def as_csv(comparison: Comparison) -> str:
         difference: list[Any] = [one.mean, one.low, one.high, one.p] if one else [""] * 4
         values = ["" if value is None else value for value in row.values.values()]
         writer.writerow(
-            [row.name, *values, *intervals, *difference, comparison.n_queries, comparison.n_gallery, comparison.words]
+            [
+                row.name,
+                *values,
+                *intervals,
+                *difference,
+                comparison.n_queries,
+                comparison.n_gallery,
+                _as_text(comparison.words),
+            ]
         )
     return written.getvalue()
+
+
+def _as_text(words: str) -> str:
+    """Return words that no spreadsheet takes for a formula."""
+    return f"'{words}" if words.startswith(("=", "+", "-", "@", "\t", "\r")) else words
+
+
+def _plain(words: str) -> str:
+    """Return words without what Markdown would take for a mark."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", words)
 
 
 def as_markdown(comparison: Comparison) -> str:
     """Return the table as Markdown, with what parts each encoder from the best one."""
     heads = ["Encoder", *COLUMNS.values(), f"{MEASURES[comparison.measure]} less the best"]
     lines = [
-        f"{comparison.dataset.name}, {comparison.words}: {comparison.n_queries:,} queries, "
-        f"{comparison.n_gallery:,} images in the gallery. Sorted by {COLUMNS[comparison.by]}.",
+        f"{_plain(comparison.dataset.name)}, {_plain(comparison.words)}: "
+        f"{counted(comparison.n_queries, 'query', 'queries')}, "
+        f"{counted(comparison.n_gallery, 'image')} in the gallery. "
+        f"Sorted by {COLUMNS[comparison.by]}.",
         "",
         "| " + " | ".join(heads) + " |",
         "| --- |" + " ---: |" * (len(heads) - 1),
     ]
     for row in comparison.rows:
-        cells = [row.name, *(written(name, value) for name, value in row.values.items()), _written_difference(row)]
+        cells = [
+            row.name,
+            *(written(name, value) for name, value in row.values.items()),
+            _written_difference(row, comparison),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     flattered = [(row.name, row.learnt_from) for row in comparison.rows if row.learnt_from]
     lines += ["", *(f"{name} has learnt from {n:,} of the queries, which flatters it." for name, n in flattered)]
@@ -110,9 +136,9 @@ def written(name: str, value: float | None) -> str:
     return f"{value:.4f}" if name in MEASURES else f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
-def _written_difference(row: Any) -> str:
+def _written_difference(row: Row, comparison: Comparison) -> str:
     one = row.difference
     if one is None:
-        return "the best" if row.values["map"] is not None else ""
+        return "the best" if row is comparison.best else ""
     sure = "" if one.is_real else " (may be chance)"
     return f"{one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}]{sure}"

@@ -48,9 +48,7 @@ def confusion(found: dict[str, Any]) -> Matrix:
     labels = found["labels"]
     step = 44.0 if len(labels) <= 12 else 28.0 if len(labels) <= 24 else 14.0
     margin = 24 + min(130, (8 if step > 14 else 6) * max(len(label) for label in labels))
-    sums = [0] * len(labels)
-    for row, _, n in found["cells"]:
-        sums[row] += n
+    sums = found["sums"]
     cells = [
         Cell(
             x=margin + column * step,

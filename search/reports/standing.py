@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from search.models import Dataset, Encoder, Evaluation, IndexAudit
 from search.quality import auditing
 from search.reports import drawing
@@ -64,9 +66,16 @@ def health(encoder: Encoder) -> Health | None:
     return Health(latest=audits[0], plot=plot, advice=auditing.advice(audits[0]))
 
 
-def best(dataset: Dataset) -> Evaluation | None:
-    """Return the evaluation with the highest mAP among those of the pictures asked last; None without any."""
-    known = Evaluation.objects.filter(dataset=dataset).defer("details", "figures").select_related("encoder")
+def best(dataset: Dataset, visible: QuerySet[Dataset]) -> Evaluation | None:
+    """Return the evaluation with the highest mAP among those of the pictures asked last; None without any.
+
+    visible: the datasets whose pictures may have asked.
+    """
+    known = (
+        Evaluation.objects.filter(dataset=dataset, queries_dataset__in=visible)
+        .defer("details", "figures")
+        .select_related("encoder")
+    )
     newest = known.exclude(metrics={}).first()
     if newest is None:
         return None

@@ -92,8 +92,8 @@ def _visible_dataset(request: HttpRequest, slug: str) -> Dataset:
 
 
 def _comparison(dataset: Dataset, request: HttpRequest) -> Comparison | None:
-    visible = set(Dataset.objects.visible_to(request.user).values_list("pk", flat=True))
-    kept = [one for one in comparing.latest(dataset) if one.queries_dataset_id in visible]
+    visible = Dataset.objects.visible_to(request.user)
+    kept = comparing.latest(Evaluation.objects.filter(dataset=dataset, queries_dataset__in=visible))
     by = request.GET.get("by", "")
     return comparing.compare(kept, by if by in comparing.COLUMNS else comparing.DEFAULT) if kept else None
 

@@ -165,11 +165,10 @@ def end_stale() -> int:
     stale.filter(progress__n_starts__lt=MAX_STARTS, is_cancelled=False).update(
         state=Job.State.WAITING, message="Its worker was killed. It goes on where it was."
     )
-    return stale.update(
-        state=Job.State.FAILED,
-        finished_at=timezone.now(),
-        message="It was stopped before it was through. Run it again: it goes on where it was.",
-    )
+    stopped = "It was stopped before it was through. Run it again"
+    ended = {"state": Job.State.FAILED, "finished_at": timezone.now()}
+    n_evaluations = stale.filter(kind=Job.Kind.EVALUATE).update(**ended, message=f"{stopped}.")
+    return n_evaluations + stale.update(**ended, message=f"{stopped}: it goes on where it was.")
 
 
 def _end(job: Job, state: str, **changes: Any) -> bool:

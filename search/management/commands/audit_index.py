@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from search import encoders
+from search import encoders, indexing
 from search.models import Encoder
 from search.quality import auditing
 
@@ -39,5 +39,9 @@ class Command(BaseCommand):
             )
             if advice := auditing.advice(one):
                 self.stdout.write(self.style.WARNING(advice))
-        if not found:
+        audited = {one.encoder_id for one in found}
+        small = [one for one in chosen if one.pk not in audited and indexing.is_valid(one)]
+        for encoder in small:
+            self.stdout.write(f"{encoder.name}: its index holds too few vectors to be audited.")
+        if not found and not small:
             self.stdout.write("There is no index to audit: every search compares every image.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
-from search.evaluation import comparing, running
+from search.evaluation import comparing, protocol, running
 from search.evaluation.comparing import COLUMNS, Comparison
 from search.evaluation.protocol import CannotEvaluate, Protocol
 from search.management import protocol_options
@@ -54,9 +55,10 @@ these include zero, another set of queries could turn it round. `evaluate_search
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            self._check_places(options)
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
                 wanted = protocol_options.protocol(options)
-                found = self._stored(wanted) if options["stored"] else self._evaluated(wanted, options, bars)
+                found = self._stored(wanted, options) if options["stored"] else self._evaluated(wanted, options, bars)
         except FAILURES as error:
             raise CommandError(str(error)) from error
         except running.EvaluationStopped as error:
@@ -74,16 +76,26 @@ these include zero, another set of queries could turn it round. `evaluate_search
         for reason in left_out.values():
             self.stdout.write(self.style.WARNING(f"Left out: {reason}."))
 
-    def _stored(self, wanted: Protocol) -> tuple[Comparison, dict[str, str]]:
-        kept = comparing.latest(wanted.dataset)
+    def _stored(self, wanted: Protocol, options: dict[str, Any]) -> tuple[Comparison, dict[str, str]]:
+        """Compare what was evaluated last, or last in the way that the options ask for."""
+        known = Evaluation.objects.filter(dataset=wanted.dataset)
+        if names := self._names(options):
+            known = known.filter(encoder__in=[encoders.by_name(name) for name in names])
+        asks = ("queries", "queries_split", "gallery_split", "leave_one_out", "seed")
+        is_told = any(options[name] for name in asks) or options["max_queries"] != protocol_options.MAX_QUERIES
+        pictures = protocol.sides(protocol.chosen(wanted)).digest() if is_told else ""
+        kept = comparing.latest(known, pictures)
         if not kept:
-            raise CannotEvaluate(f"Nothing was evaluated on {wanted.dataset.name} yet. Run it without --stored.")
-        return comparing.compare(kept), {}
+            raise CannotEvaluate(f"Nothing was evaluated so on {wanted.dataset.name} yet. Run it without --stored.")
+        return comparing.compare(kept, options["by"]), {}
+
+    def _names(self, options: dict[str, Any]) -> list[str]:
+        return [name.strip() for name in options["encoders"].split(",") if name.strip()]
 
     def _evaluated(
         self, wanted: Protocol, options: dict[str, Any], bars: Bars
     ) -> tuple[Comparison, dict[str, str]] | None:
-        names = [name.strip() for name in options["encoders"].split(",") if name.strip()]
+        names = self._names(options)
         if options["embed"]:
             chosen = [encoders.by_name(name) for name in names] or list(Encoder.objects.all())
             protocol_options.embed(chosen, wanted, bars)
@@ -96,6 +108,15 @@ these include zero, another set of queries could turn it round. `evaluate_search
         report = running.carry_out(job, bars)
         evaluations = Evaluation.objects.filter(job=job).select_related("encoder", "dataset", "queries_dataset")
         return comparing.compare(list(evaluations), options["by"]), report.left_out
+
+    def _check_places(self, options: dict[str, Any]) -> None:
+        """Refuse what cannot be written to before minutes go into it. Raises CommandError."""
+        for path in (options["csv"], options["markdown"], options["html"]):
+            if path is None:
+                continue
+            if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+                reason = "it is a folder" if path.is_dir() else "there is no such folder, or no right to write there"
+                raise CommandError(f"{path} cannot be written: {reason}")
 
     def _write(self, comparison: Comparison, options: dict[str, Any]) -> None:
         for path, written in (

@@ -17,8 +17,17 @@ from search.models import Evaluation, Job
 from search.progress import Bars
 from search.reports import exporting
 from search.scope import UnknownDataset
+from search.text import counted
 from search.work.local_workers import EmbeddingStopped
 
+# What took no part, one of it and many.
+LEFT_OUT = {
+    "n_unlabelled_queries": ("query without a label", "queries without a label"),
+    "n_unlabelled_gallery": ("unlabelled image of the gallery", "unlabelled images of the gallery"),
+    "n_not_ready": ("image that waits or was refused", "images that wait or were refused"),
+    "n_not_drawn": ("query that was not drawn", "queries that were not drawn"),
+    "n_unanswerable": ("query without another image of its label", "queries without another image of their label"),
+}
 FAILURES = (CannotEvaluate, encoders.NoEncoder, UnknownDataset, EmbeddingStopped)
 
 
@@ -83,7 +92,7 @@ Everything is kept, and shown in the browser: plots, confusions, queries to look
         write, details = self.stdout.write, evaluation.details
         write(
             f"{evaluation.encoder.name} on {evaluation.dataset.name}, {evaluation.protocol['words']}: "
-            f"{evaluation.n_queries:,} queries, {evaluation.n_gallery:,} images in the gallery"
+            f"{_queries(evaluation.n_queries)}, {counted(evaluation.n_gallery, 'image')} in the gallery"
         )
         for name, value in evaluation.metrics.items():
             low, high = evaluation.intervals[name]
@@ -101,18 +110,12 @@ Everything is kept, and shown in the browser: plots, confusions, queries to look
                 write(f"  {name + ', ms':<14} {told} (n={one['n']})")
         agreed = details["agreement"]
         how = "comparing every image" if agreed["is_exact"] else "through the index"
-        write(f"The site's own search, {how}, gives {agreed['same']:.2%} of these hits ({agreed['n']} queries).")
+        write(f"The site's own search, {how}, gives {agreed['same']:.2%} of these hits ({_queries(agreed['n'])}).")
         if audit := details["audit"]:
-            write(f"The index finds {audit['recall']:.2%} of the ten nearest ({audit['n_queries']} queries).")
+            write(f"The index finds {audit['recall']:.2%} of the ten nearest ({_queries(audit['n_queries'])}).")
         if left_out := {name: n for name, n in details["left_out"].items() if n}:
-            words = {
-                "n_unlabelled_queries": "queries without a label",
-                "n_unlabelled_gallery": "images of the gallery without a label",
-                "n_not_ready": "images that wait or were refused",
-                "n_not_drawn": "queries that were not drawn",
-                "n_unanswerable": "queries with no other image of their label",
-            }
-            write("Left out: " + ", ".join(f"{n:,} {words[name]}" for name, n in left_out.items()) + ".")
+            told = ", ".join(counted(n, *LEFT_OUT[name]) for name, n in left_out.items())
+            write(f"Left out: {told}.")
         if n_learnt := details["learnt_from"]:
             write(
                 self.style.WARNING(
@@ -123,15 +126,22 @@ Everything is kept, and shown in the browser: plots, confusions, queries to look
         if (leaks := details.get("leaks")) and leaks["n_queries"]:
             write(
                 self.style.WARNING(
-                    f"{leaks['n_queries']:,} queries have near-duplicates in the gallery ({leaks['n_by_phash']:,} by "
-                    f"pHash, {leaks['n_by_vector']:,} by vector). {_without(leaks['metrics'])}"
+                    f"{_queries(leaks['n_queries'])} {'has' if leaks['n_queries'] == 1 else 'have'} near-duplicates in "
+                    f"the gallery ({leaks['n_by_phash']:,} by pHash, {leaks['n_by_vector']:,} by vector). "
+                    f"{_without(leaks)}"
                 )
             )
-        if contradicted := details.get("contradictions"):
-            write(f"{len(contradicted)} images have a label that their neighbours contradict; the page lists them.")
+        if n := len(details.get("contradictions", [])):
+            write(f"{counted(n, 'image has', 'images have')} a label that neighbours contradict; the page lists them.")
 
 
-def _without(metrics: dict[str, float]) -> str:
+def _queries(n: int) -> str:
+    return counted(n, "query", "queries")
+
+
+def _without(leaks: dict[str, Any]) -> str:
+    metrics = leaks["metrics"]
     if not metrics:
         return "Without these too little is left to measure."
-    return f"Without these: mAP {metrics['map']:.4f}, precision@1 {metrics['precision@1']:.4f}."
+    means = f"mAP {metrics['map']:.4f}, precision@1 {metrics['precision@1']:.4f}"
+    return f"Without these, over {_queries(leaks['n_left'])} that find more: {means}."

@@ -49,3 +49,8 @@ def test_the_same_figures_do_not_differ() -> None:
 def test_figures_of_different_queries_are_not_compared() -> None:
     with pytest.raises(ValueError, match=r"same queries, received \(3,\) and \(2,\)"):
         bootstrap.paired(np.ones(3), np.ones(2))
+
+
+def test_a_few_queries_prove_no_difference() -> None:
+    assert not bootstrap.paired(np.ones(9), np.zeros(9)).is_real
+    assert bootstrap.paired(np.ones(10), np.zeros(10)).is_real

@@ -57,9 +57,15 @@ def test_random_pairs_tell_how_rare_a_distance_is() -> None:
     assert found.distances[0] > 0.3
 
 
-def test_random_pairs_need_two_vectors() -> None:
-    with pytest.raises(ValueError, match="two vectors or more, received 1"):
-        calibration.random_pairs(np.ones((1, 2), np.float32), "cosine")
+def test_random_pairs_need_a_thousand() -> None:
+    with pytest.raises(calibration.CannotCalibrate, match="45 images are too few to tell what is rare: 46 are needed"):
+        calibration.random_pairs(np.ones((45, 2), np.float32), "cosine")
+
+
+def test_hits_that_are_always_likely_have_no_even_distance() -> None:
+    distances, _ = hits()
+    is_same = np.random.default_rng(1).random(distances.shape) < 0.9
+    assert calibration.fit(distances, is_same).even_distance is None
 
 
 def test_a_plane_keeps_kin_together() -> None:

@@ -100,3 +100,13 @@ def test_near_vectors_are_near_duplicates_unless_lengths_tell_them_apart() -> No
     found = near_duplicates.by_vector(gallery[:1], gallery, "cosine")
     assert found.places.tolist() == [0, 2]
     assert len(near_duplicates.by_vector(gallery[:1], gallery, "l2")) == 0
+
+
+def test_a_query_to_which_nothing_is_left_has_no_figures_and_spoils_none() -> None:
+    gallery = Gallery(VECTORS[:3])
+    struck = Struck.of(np.array([0, 0, 0]), np.array([0, 1, 2]))
+    found = measuring.measure(VECTORS[:2], np.array([0, 1]), gallery, np.array([1, 1, 0]), struck)
+    assert found.is_answerable.tolist() == [False, True]
+    assert found.n_voters == 3
+    with pytest.raises(ValueError, match="no query has anything to be compared with"):
+        measuring.measure(VECTORS[:1], np.array([0]), gallery, np.array([1, 1, 0]), struck)

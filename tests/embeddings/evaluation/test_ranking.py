@@ -76,3 +76,19 @@ def test_pairs_are_taken_from_pairs() -> None:
     assert (left.queries.tolist(), left.places.tolist()) == ([0, 1], [3, 2])
     assert len(pairs.less(pairs)) == 0
     assert len(NONE.less(pairs)) == 0
+
+
+@pytest.mark.parametrize("distance", ["cosine", "l2"])
+@pytest.mark.parametrize("n", [2, 3, 10, 50, 257, 1000])
+def test_the_farthest_of_all_still_comes_before_what_is_struck_out(distance: ranking.Distance, n: int) -> None:
+    gallery = vectors(n)
+    # Opposite to all others, and far away: it stands at the largest distance that there is.
+    gallery[-1] = -50 * gallery[:-1].mean(axis=0)
+    ids = np.arange(n)
+    (block,) = Gallery(gallery, distance).blocks(gallery, ranking.same(ids, ids))
+    assert block.order[:, -1].tolist() == ids.tolist()
+
+
+def test_pairs_follow_the_images_that_are_kept() -> None:
+    pairs = Struck.of(np.array([0, 1, 2]), np.array([1, 3, 0])).among(np.array([False, True, False, True]))
+    assert (pairs.queries.tolist(), pairs.places.tolist()) == ([0, 1], [0, 1])

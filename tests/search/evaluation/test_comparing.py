@@ -36,7 +36,7 @@ def compare(capsys: Capsys, **options: Any) -> dict[str, Any]:
 
 
 def test_the_best_stands_first_and_the_others_differ_by_more_than_chance(blind: Encoder, capsys: Capsys) -> None:
-    report = compare(capsys)
+    report = compare(capsys, leave_one_out=True)
     assert [one["encoder"] for one in report["encoders"]] == ["colours", "blind"]
     best, other = report["encoders"]
     assert set(COLUMNS) <= set(best)
@@ -57,7 +57,7 @@ def test_an_encoder_that_cannot_be_compared_does_not_stop_the_others(blind: Enco
 
 
 def test_what_is_stored_can_be_compared_again_by_another_column(blind: Encoder, capsys: Capsys) -> None:
-    with pytest.raises(CommandError, match="Nothing was evaluated on Colours yet"):
+    with pytest.raises(CommandError, match="Nothing was evaluated so on Colours yet"):
         compare(capsys, stored=True)
     compare(capsys)
     compare(capsys, encoders="blind")
@@ -72,10 +72,10 @@ def test_evaluations_of_other_pictures_or_weights_are_not_compared(
 ) -> None:
     compare(capsys)
     Encoder.objects.filter(pk=blind.pk).update(weights_sha256="2" * 64)
-    assert [one.encoder.name for one in comparing.latest(dataset)] == ["colours"]
+    assert [one.encoder.name for one in comparing.latest(Evaluation.objects.filter(dataset=dataset))] == ["colours"]
     Image.objects.filter(pk=divided[0].pk).update(label="hot")
     compare(capsys, encoders="blind")
-    assert [one.encoder.name for one in comparing.latest(dataset)] == ["blind"]
+    assert [one.encoder.name for one in comparing.latest(Evaluation.objects.filter(dataset=dataset))] == ["blind"]
     with pytest.raises(ValueError, match="the same queries and gallery"):
         comparing.compare(list(Evaluation.objects.all()))
 
@@ -116,5 +116,58 @@ def test_labels_that_tell_nothing_leave_a_table_of_costs(blind: Encoder, capsys:
 
 
 def test_a_file_that_cannot_be_written_is_named(blind: Encoder, capsys: Capsys, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"nowhere/t.csv cannot be written: No such file or directory"):
+    with pytest.raises(CommandError, match=r"nowhere/t.csv cannot be written: there is no such folder"):
         compare(capsys, csv=tmp_path / "nowhere" / "t.csv")
+
+
+def test_only_one_is_the_best_also_where_the_measure_is_unknown(
+    blind: Encoder, capsys: Capsys, divided: list[Image]
+) -> None:
+    # A gallery of six has no tenth rank.
+    Image.objects.filter(pk__in=[image.pk for image in divided if int(image.name[0]) > 6]).delete()
+    call_command("compare_encoders", dataset="colours", by="precision@10")
+    assert "| the best |" not in capsys.readouterr().out
+    call_command("compare_encoders", dataset="colours", stored=True)
+    assert capsys.readouterr().out.count("| the best |") == 1
+
+
+def test_the_same_pictures_imported_anew_are_compared_too(
+    blind: Encoder, encoder: Encoder, dataset: Dataset, divided: list[Image], capsys: Capsys
+) -> None:
+    compare(capsys, encoders="blind")
+    found = vectors.read(encoder, [image.pk for image in divided])[1]
+    for image in divided:
+        Image.objects.filter(pk=image.pk).delete()
+        image.pk = None
+        image.split = "test" if int(image.name[0]) < 4 else "train"
+        image.save()
+    vectors.write(encoder, [image.pk for image in divided], found)
+    compare(capsys, encoders="colours")
+    report = compare(capsys, stored=True)
+    assert [bool(one["difference"]) for one in report["encoders"]] == [False, True]
+
+
+def test_what_is_stored_can_be_narrowed_and_asked_for_in_another_way(blind: Encoder, capsys: Capsys) -> None:
+    compare(capsys)
+    compare(capsys, leave_one_out=True, encoders="colours")
+    assert compare(capsys, stored=True)["protocol"] == "each against all others"
+    report = compare(capsys, stored=True, queries_split="test", gallery_split="train")
+    assert (report["protocol"], len(report["encoders"])) == ("test against train", 2)
+    report = compare(capsys, stored=True, queries_split="test", gallery_split="train", encoders="blind")
+    assert [one["encoder"] for one in report["encoders"]] == ["blind"]
+    with pytest.raises(CommandError, match="Nothing was evaluated so on Colours yet"):
+        compare(capsys, stored=True, max_queries=3)
+
+
+def test_names_of_datasets_are_neither_formulas_nor_marks(
+    encoder: Encoder, divided: list[Image], add_image: Any, capsys: Capsys, tmp_path: Path
+) -> None:
+    odd = Dataset.objects.create(name='=HYPERLINK("x")|<b>')
+    add_image(content=divided[0].original.read_bytes(), label="warm", dataset=odd)
+    options = {kind: tmp_path / f"t.{kind}" for kind in ("csv", "markdown", "html")}
+    compare(capsys, queries=odd.slug, **options)
+    with options["csv"].open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["protocol"].startswith("'=HYPERLINK")
+    assert r'=HYPERLINK("x")\|\<b\> against all' in options["markdown"].read_text()
+    assert "<b>" not in options["html"].read_text().replace("<b>the best</b>", "")

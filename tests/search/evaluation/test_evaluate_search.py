@@ -133,8 +133,10 @@ def test_without_labels_there_are_no_figures_but_all_that_needs_none(
     assert report["metrics"] == {}
     assert report["why_no_figures"].startswith("No image among the queries has a label")
     assert report["agreement"]["same"] == 1.0
+    # Twenty images are too few to tell what is rare.
     kept = Calibration.objects.get()
-    assert (kept.chances, kept.random_pairs["n_pairs"]) == ({}, 190)
+    assert (kept.chances, kept.random_pairs, kept.n_images) == ({}, {}, 20)
+    assert report["left_out"]["n_unlabelled_queries"] == 0
 
 
 def test_one_label_makes_any_hit_right_and_is_no_measure(colours: list[Image], capsys: Capsys) -> None:
@@ -189,6 +191,9 @@ def test_an_encoder_that_has_not_embedded_everything_says_what_to_run(colours: l
         ({"encoder": "nothing"}, "There is no encoder named 'nothing'"),
         ({"queries": "nowhere"}, "There is no dataset 'nowhere'"),
         ({"gallery_split": "val"}, "has no image of the split val"),
+        ({"seed": -1}, "A seed is from 0 to 4,294,967,295; got -1"),
+        ({"seed": 2**32}, "A seed is from 0 to"),
+        ({"leave_one_out": True, "queries_split": "test"}, "name no queries and no split"),
     ],
 )
 def test_what_is_not_there_is_said(colours: list[Image], capsys: Capsys, options: dict[str, str], reason: str) -> None:
@@ -209,24 +214,101 @@ def test_it_can_be_left_to_the_workers(colours: list[Image], capsys: Capsys, mon
     assert Evaluation.objects.count() == 1
 
 
-def test_it_ends_when_somebody_stops_it_and_keeps_what_is_done(
+def test_it_ends_where_somebody_stops_it(
     dataset: Dataset, encoder: Encoder, colours: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = protocol.chosen(Protocol(dataset=dataset, queries_dataset=dataset))
-    job = running.begin(wanted, [encoder.name, encoder.name])
-    monkeypatch.setattr(running, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    measure = running.evaluating.evaluate
+    job = running.begin(Protocol(dataset=dataset, queries_dataset=dataset), [encoder.name])
+    encoding = running.evaluating.timing.encoding
 
-    def stop_after_the_first(*args: Any, **options: Any) -> Evaluation:
-        done = measure(*args, **options)
+    def stop(*args: Any, **options: Any) -> dict[str, Any]:
         jobs.cancel(job)
-        return done
+        return encoding(*args, **options)
 
-    monkeypatch.setattr(running.evaluating, "evaluate", stop_after_the_first)
+    monkeypatch.setattr(running.evaluating.timing, "encoding", stop)
     with pytest.raises(running.EvaluationStopped, match="What was evaluated before is kept"):
         running.carry_out(job, running.Bars(quiet=True))
     job.refresh_from_db()
-    assert (job.state, Evaluation.objects.count()) == ("failed", 1)
+    assert (job.state, job.message) == ("failed", "Stopped. What was evaluated before is kept.")
+    assert not Evaluation.objects.exists()
+
+
+def test_what_was_evaluated_before_a_stop_is_kept(
+    dataset: Dataset, encoder: Encoder, colours: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Encoder.objects.create(name="later", family="fake", dim=12, weights_sha256="1" * 64)
+    job = running.begin(Protocol(dataset=dataset, queries_dataset=dataset), [encoder.name, "later"])
+    evaluate = running.evaluating.evaluate
+
+    def stop_afterwards(*args: Any, **options: Any) -> Evaluation:
+        done = evaluate(*args, **options)
+        jobs.cancel(job)
+        return done
+
+    monkeypatch.setattr(running.evaluating, "evaluate", stop_afterwards)
+    with pytest.raises(running.EvaluationStopped):
+        running.carry_out(job, running.Bars(quiet=True))
+    assert [one.encoder.name for one in Evaluation.objects.all()] == [encoder.name]
+
+
+@pytest.mark.parametrize("what", ["dataset", "encoder"])
+def test_what_is_deleted_while_it_is_evaluated_is_named(
+    dataset: Dataset, encoder: Encoder, colours: list[Image], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    job = running.begin(Protocol(dataset=dataset, queries_dataset=dataset), [encoder.name])
+    plane = running.evaluating.describing.plane
+
+    def delete(*args: Any) -> dict[str, Any]:
+        drawn = plane(*args)
+        {"dataset": Dataset, "encoder": Encoder}[what].objects.all().delete()
+        return drawn
+
+    monkeypatch.setattr(running.evaluating.describing, "plane", delete)
+    with pytest.raises(protocol.CannotEvaluate, match=r"was (deleted|removed) while it was evaluated"):
+        running.carry_out(job, running.Bars(quiet=True))
+    job.refresh_from_db()
+    assert job.state == "failed"
+
+
+def test_the_same_encoder_is_evaluated_once(dataset: Dataset, encoder: Encoder, colours: list[Image]) -> None:
+    job = running.begin(Protocol(dataset=dataset, queries_dataset=dataset), [encoder.name, encoder.name])
+    assert job.parameters["encoders"] == [encoder.name]
+
+
+def test_a_query_that_is_the_whole_gallery_has_no_figures(
+    colours: list[Image], capsys: Capsys, add_image: AddImage
+) -> None:
+    phone = Dataset.objects.create(name="Phone")
+    add_image(content=colours[0].original.read_bytes(), label="warm", dataset=phone)
+    call_command("evaluate_search", dataset="phone", queries="colours", json=True)
+    report = json.loads(capsys.readouterr().out)
+    # All others ask as well, and the nine warm ones have that image to find.
+    assert (report["queries"], report["left_out"]["n_unanswerable"]) == (20, 11)
+    Image.objects.filter(dataset__name="Colours").exclude(pk__in=[colours[0].pk, colours[10].pk]).delete()
+    call_command("evaluate_search", dataset="phone", queries="colours", json=True)
+    assert json.loads(capsys.readouterr().out)["metrics"] == {}
+
+
+def test_files_that_are_gone_leave_only_the_speed_unknown(colours: list[Image], capsys: Capsys) -> None:
+    for image in colours[:15]:
+        image.original.unlink()
+    report = evaluate(capsys)
+    assert report["metrics"]["map"] == 1.0
+    assert report["latency_ms"]["encode"]["n"] <= 5
+    for image in colours[15:]:
+        image.original.unlink()
+    report = evaluate(capsys)
+    assert set(report["latency_ms"]) == {"search"}
+    assert report["images_per_s"] is None
+
+
+def test_a_near_duplicate_without_a_label_takes_no_part(divided: list[Image], capsys: Capsys) -> None:
+    Encoder.objects.update(spec={"input_size": 32, "training": {"dataset": "Elsewhere"}})
+    Image.objects.filter(pk__in=[divided[10].pk, divided[15].pk]).update(phash="01" * 32)
+    Image.objects.filter(pk=divided[15].pk).update(label="")
+    report = evaluate(capsys)
+    assert report["leaks"]["n_queries"] == 0
+    call_command("evaluate_search", dataset="colours")
+    assert "near-duplicates" not in capsys.readouterr().out
 
 
 def test_the_sweeper_sends_an_evaluation_again_that_the_queue_lost(

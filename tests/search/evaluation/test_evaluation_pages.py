@@ -109,11 +109,25 @@ def test_queries_of_a_private_dataset_keep_an_evaluation_private(
     for number, image in enumerate(colours[::7]):
         add_image(content=image.original.read_bytes() + bytes([number]), label=image.label, dataset=mine)
     call_command("evaluate_search", dataset="colours", queries="mine")
-    assert client.get(f"/evaluations/{Evaluation.objects.get().pk}/").status_code == 404
+    address = f"/evaluations/{Evaluation.objects.get().pk}/"
+    assert client.get(address).status_code == 404
     page = client.get("/datasets/colours/comparison/").content.decode()
     assert "Nothing was evaluated here yet" in page
-    assert "Mine" not in client.get("/datasets/colours/").content.decode()
-    assert "Mine" not in client.get("/encoders/colours/").content.decode()
+    for path in ("/datasets/colours/", "/encoders/colours/"):
+        page = client.get(path).content.decode()
+        assert "Mine" not in page
+        assert address not in page
+        assert "mAP" not in page
+
+
+def test_queries_of_a_private_dataset_do_not_hide_what_is_public(
+    evaluation: Evaluation, client: Client, add_image: Any, muddled: list[Image]
+) -> None:
+    mine = Dataset.objects.create(name="Mine", is_public=False)
+    add_image(content=muddled[0].original.read_bytes(), label="warm", dataset=mine)
+    call_command("evaluate_search", dataset="colours", queries="mine")
+    assert f"/evaluations/{evaluation.pk}/" in client.get("/datasets/colours/comparison/").content.decode()
+    assert f"/evaluations/{evaluation.pk}/" in client.get("/datasets/colours/").content.decode()
 
 
 def test_staff_begin_an_evaluation_on_the_page(

@@ -74,6 +74,14 @@ def test_an_audit_of_the_index_as_it_is_stays_true_for_a_day(indexed: Encoder) -
     assert auditing.current(indexed) != first
 
 
+def test_an_index_of_a_few_vectors_is_too_small_to_be_audited(
+    indexed: Encoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.objects.filter(pk__in=Image.objects.values("pk")[:392]).delete()
+    call_command("audit_index")
+    assert "random: its index holds too few vectors to be audited." in capsys.readouterr().out
+
+
 def test_where_there_is_no_index_there_is_nothing_to_audit(
     encoder: Encoder, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,7 @@ from search.quality.calibrating import Scale
 
 AddImage = Callable[..., Image]
 CHANCES = {"distances": [0.05, 0.2, 0.6], "probabilities": [1.0, 0.5, 0.0]}
-PAIRS = {"distances": [0.1, 0.3, 0.5, 1.0], "shares": [0.0, 0.0004, 0.5, 1.0], "n_pairs": 100}
+PAIRS = {"distances": [0.1, 0.3, 0.5, 1.0], "shares": [0.0, 0.0004, 0.5, 1.0], "n_pairs": 10_000_000}
 
 
 def scale(chances: dict[str, object] = CHANCES, pairs: dict[str, object] = PAIRS, is_cosine: bool = True) -> Scale:
@@ -31,7 +31,8 @@ def scale(chances: dict[str, object] = CHANCES, pairs: dict[str, object] = PAIRS
         (0.125, "75 % likely the same", True),
         (0.2, "50 % likely the same", True),
         (0.4, "25 % likely the same", False),
-        (1.9, "under 1 % likely the same", False),
+        (0.6, "under 1 % likely the same", False),
+        (0.61, "nearer than 39 % of random pairs", False),
     ],
 )
 def test_chances_are_said_in_words(distance: float, words: str, is_similar: bool) -> None:
@@ -179,3 +180,39 @@ def test_queries_that_were_learnt_from_promise_nothing_about_new_ones(
     call_command("evaluate_search", dataset="colours")
     kept = Calibration.objects.get()
     assert (kept.chances, kept.random_pairs["n_pairs"]) == ({}, 60 * 59 // 2)
+
+
+def test_of_few_pairs_none_is_rarer_than_one_of_them() -> None:
+    worth = scale(chances={}, pairs=PAIRS | {"n_pairs": 1035}).of(0.05)
+    assert worth is not None
+    assert worth.rarity == pytest.approx(1 - 1 / 1035)
+
+
+def test_farther_than_all_that_was_evaluated_is_no_find_however_rare() -> None:
+    near = {"distances": [0.05, 0.2], "probabilities": [1.0, 0.8]}
+    worth = scale(chances=near).of(0.25)
+    assert worth is not None
+    assert (worth.chance, worth.is_similar) == (None, False)
+    assert worth.words.startswith("nearer than 99.97")
+    without_pairs = scale(chances=near, pairs={}).of(0.25)
+    assert without_pairs is not None
+    assert (without_pairs.words, without_pairs.is_similar) == ("farther than any hit that was evaluated", False)
+
+
+def test_too_few_images_tell_nothing_of_rarity(
+    encoder: Encoder, dataset: Dataset, add_image: AddImage, client: Client
+) -> None:
+    for colour in ("red", "blue", "green"):
+        add_image(colour)
+    assert calibrating.learn_rarity(encoder) == 0
+    call_command("evaluate_search", dataset="colours")
+    assert Calibration.objects.get().random_pairs == {}
+    assert "random pairs" not in client.get(f"/?image={Image.objects.all()[0].pk}").content.decode()
+
+
+def test_chances_of_old_weights_are_not_kept_for_new_ones(encoder: Encoder, dataset: Dataset) -> None:
+    calibrating.keep(encoder, dataset, chances=CHANCES, pairs=PAIRS, n_images=60)
+    encoder.weights_sha256 = "9" * 64
+    encoder.save()
+    calibrating.keep(encoder, dataset, chances={}, pairs=PAIRS, n_images=60)
+    assert Calibration.objects.get().chances == {}
