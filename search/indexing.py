@@ -14,6 +14,8 @@ from search.neighbours import index_name
 logger = logging.getLogger(__name__)
 
 _OPERATOR_CLASSES = {"cosine": "halfvec_cosine_ops", "l2": "halfvec_l2_ops"}
+# With the usual 64 the index takes half the time to build, and loses images that are unlike all the rest.
+_EF_CONSTRUCTION = 200
 # The key of the advisory lock under which one index is built at a time.
 _LOCK = 0x1496
 
@@ -55,6 +57,7 @@ def build(encoder: Encoder, report: Callable[[str], None] = logger.info) -> bool
                 cursor.execute(
                     f"CREATE INDEX CONCURRENTLY {name} ON search_embedding "
                     f"USING hnsw ((vector::halfvec({dim:d})) {_OPERATOR_CLASSES[encoder.distance]}) "
+                    f"WITH (ef_construction = {_EF_CONSTRUCTION:d}) "
                     f"WHERE encoder_id = {encoder.pk:d}"
                 )
                 built = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from pgvector import HalfVector
 from search.models import Encoder
 
 MAX_HITS = 1000  # what hnsw.ef_search can be raised to, and as far as anybody pages
+# A dataset is small below this part of what is compared one by one.
+_SMALL_SHARE = 3
 _OPERATORS = {"cosine": "<=>", "l2": "<->"}
 
 
@@ -106,7 +109,9 @@ def nearest(
 
     vector: float32 (encoder.dim,). Distances are the encoder's own (cosine 0..2, or L2), ascending, ties by image id.
     Never fewer than min(k, images in scope - offset). Exact where the scope is small, where it filters images, or
-    where there is no index; through the HNSW index otherwise. `Answer.exact` says which it was.
+    where there is no index; through the HNSW index otherwise, but for small datasets, every image of which is compared
+    beside it. `Answer.exact` says which it was. An audit names one of them: by "comparison" of every vector in scope,
+    or by the "index", which then has to be there.
     Raises ValueError if the vector has another length, if k is below 1, or if offset + k is above MAX_HITS.
     """
     if vector.shape != (encoder.dim,):
@@ -116,7 +121,7 @@ def nearest(
     started = time.perf_counter()
     depth = offset + k
     exact = by == "comparison" or (by == "choice" and not _index_serves(encoder, scope))
-    rows = [] if exact else _by_index(vector, encoder, scope, depth)
+    rows = [] if exact else _by_index_and_comparison(vector, encoder, scope, depth)
     # An index scan can end early, after many deletions for instance. An answer that is short is not believed.
     if not exact and len(rows) < depth:
         exact = True
@@ -150,6 +155,42 @@ def _index_serves(encoder: Encoder, scope: Scope) -> bool:
         )
         n_in_scope, has_every_dataset, has_index = cursor.fetchone()
     return bool(has_index and has_every_dataset and n_in_scope > settings.EXACT_SEARCH_UP_TO)
+
+
+def _by_index_and_comparison(
+    vector: NDArray[np.float32], encoder: Encoder, scope: Scope, depth: int
+) -> list[tuple[Any, ...]]:
+    """Walk the index, and compare every vector of the small datasets, which a walk may pass by.
+
+    What is unlike all the rest is an island in the index: among 60,000 pictures of 32 pixels, walks for 5,502
+    photographs of groceries found none of the ten nearest in 58 of 100 cases, and all of them in the others.
+    """
+    rows = _by_index(vector, encoder, scope, depth)
+    small = _small_datasets(encoder, scope)
+    if not small:
+        return rows
+    beside = _exactly(vector, encoder, replace(scope, dataset_ids=small), depth)
+    found = {row[0]: row for row in [*rows, *beside]}
+    return sorted(found.values(), key=lambda row: (row[_DISTANCE], row[0]))[:depth]
+
+
+def _small_datasets(encoder: Encoder, scope: Scope) -> tuple[int, ...]:
+    """Return the datasets that are compared beside the index: the smallest, as long as they are few images together."""
+    most = settings.EXACT_SEARCH_UP_TO
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT dataset.id, counted.n
+            FROM unnest(%(datasets)s::bigint[]) dataset (id)
+            CROSS JOIN LATERAL (SELECT count(*) n FROM (SELECT 1 FROM search_embedding
+                WHERE encoder_id = %(encoder)s AND dataset_id = dataset.id LIMIT %(limit)s) limited) counted
+            WHERE counted.n BETWEEN 1 AND %(limit)s - 1 ORDER BY counted.n, dataset.id
+            """,
+            {"encoder": encoder.pk, "datasets": list(scope.dataset_ids), "limit": most // _SMALL_SHARE + 1},
+        )
+        sizes = cursor.fetchall()
+    sums = accumulate(n for _, n in sizes)
+    return tuple(dataset_id for (dataset_id, _), n in zip(sizes, sums, strict=True) if n <= most)
 
 
 def index_name(encoder: Encoder) -> str:
@@ -207,6 +248,7 @@ _COLUMNS = (
     "image.id, image.source, image.label, dataset.name, dataset.slug, nearest.distance, image.sha256, "
     "image.width, image.height, image.split, image.tags"
 )
+_DISTANCE = 5  # its place among the columns
 # Ties are broken out here: inside, a second sort key would keep the index from being used.
 _DETAILS = """
 JOIN search_image image ON image.id = nearest.image_id

@@ -6,7 +6,7 @@ from django.db import connection
 from numpy.typing import NDArray
 from pgvector import HalfVector
 
-from search import indexing
+from search import indexing, neighbours
 from search.models import Dataset, Embedding, Encoder, Image
 from search.neighbours import MAX_HITS, Scope, nearest
 
@@ -171,6 +171,35 @@ class TestWithAnIndex:
         scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
         indexing.build(encoder)
         assert len(nearest(vectors[0], encoder, scope, k=k).hits) == k
+
+    def test_small_datasets_are_found_where_the_index_passes_them_by(
+        self, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        vectors = unit_vectors(1530)
+        large, small = fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
+        indexing.build(encoder)
+        walk = neighbours._by_index
+        # As if nothing led to the small one.
+        monkeypatch.setattr(
+            neighbours, "_by_index", lambda *given: [row for row in walk(*given) if row[3] != small.name]
+        )
+        scope = Scope(dataset_ids=(large.pk, small.pk))
+        answer = nearest(vectors[1510], encoder, scope, k=20)
+        exact = nearest(vectors[1510], encoder, scope, k=20, by="comparison")
+        assert not answer.exact
+        assert answer.hits[0].dataset == "small"
+        assert len({hit.id for hit in answer.hits} & {hit.id for hit in exact.hits}) >= 19
+        assert [hit.distance for hit in answer.hits] == sorted(hit.distance for hit in answer.hits)
+        # A second page goes on where the first one ended.
+        more = nearest(vectors[1510], encoder, scope, k=20, offset=20)
+        assert more.hits[0].distance >= answer.hits[-1].distance
+
+    def test_no_more_is_compared_beside_the_index_than_without_one(self, encoder: Encoder) -> None:
+        vectors = unit_vectors(400)
+        ids = [fill(encoder, f"small {n}", vectors[30 * n : 30 * n + 30]).pk for n in range(5)]
+        ids.append(fill(encoder, "not so small", vectors[200:240]).pk)
+        # Three times thirty are the hundred that may be compared.
+        assert neighbours._small_datasets(encoder, Scope(dataset_ids=tuple(ids))) == tuple(ids[:3])
 
     def test_without_an_index_a_large_scope_is_compared_exactly(self, encoder: Encoder) -> None:
         vectors = unit_vectors(300)

@@ -1,6 +1,7 @@
 """Whether an index still finds the nearest, kept over time, and what to do where it does not."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ def test_an_index_that_misses_half_is_noticed_and_the_page_says_what_to_do(
             del answer.hits[5:]
         return answer
 
-    monkeypatch.setattr(auditing.neighbours, "nearest", half_blind)
+    # Only here: what else searches while the patch holds must not keep it.
+    monkeypatch.setattr(auditing, "neighbours", SimpleNamespace(nearest=half_blind))
     (found,) = auditing.audit_due()
     assert found.recall == pytest.approx(0.5, abs=0.02)
     advice = "manage.py build_index --encoder random --again"
