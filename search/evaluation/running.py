@@ -69,9 +69,11 @@ def carry_out(job: Job, bars: Bars) -> Report:
 
 def _each(job: Job, wanted: Protocol, bars: Bars) -> tuple[list[Evaluation], dict[str, str]]:
     sides = protocol.sides(wanted)
-    found = leaks.find(sides)
     chosen = _in_order(job.parameters["encoders"])
     total = len(chosen) * len(sides.queries)
+    jobs.move_on(job, n_done=0, n_failed=0, n_total=total)
+    bars.move("evaluating", 0, total, "looking for near-duplicates")
+    found = leaks.find(sides)
     evaluations: list[Evaluation] = []
     left_out = {name: f"{name} is gone" for name in job.parameters["encoders"] if name not in {e.name for e in chosen}}
     for place, encoder in enumerate(chosen):
