@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from embeddings import images
 from embeddings.cores import available_cores
 from embeddings.evaluation.ranking import Gallery
-from search import encoders, neighbours, queries
+from search import encoders, neighbours
+from search.asking import queries
 from search.evaluation.protocol import Sides
 from search.models import Encoder, Image
 from search.neighbours import MAX_HITS, Scope
@@ -28,6 +29,8 @@ SECONDS_ENCODING = 6.0
 SECONDS_SEARCHING = 30.0
 DEPTH = 10
 _BATCH_SIZE = 32
+# The database compares in single precision, in which vectors that nearly agree are equally near.
+_AS_NEAR = 1e-6
 
 
 def encoding(encoder: Encoder, image_ids: NDArray[np.int64], *, seed: int = 0) -> dict[str, Any]:
@@ -82,8 +85,8 @@ def _input(path: Path, size: int) -> NDArray[np.uint8] | None:
 class Agreement:
     """The site's own answers to a sample of the queries, held against the ranking that is measured.
 
-    same: the mean share of the first k hits that both have. gap: the largest difference of distance at equal ranks.
-    is_exact: whether the site compared every image for each of them.
+    same: the mean share of the first k hits that both have, or that are as near as the last of them. gap: the largest
+    difference of distance at equal ranks. is_exact: whether the site compared every image for each of them.
     """
 
     n: int
@@ -121,7 +124,8 @@ def searching(
         answer = neighbours.nearest(vectors[place], encoder, scope, k=min(k + len(itself), MAX_HITS))
         hits = [hit for hit in answer.hits if hit.id not in itself][:k]
         nearest = order[0, :k]
-        same.append(len({hit.id for hit in hits} & set(sides.gallery.ids[nearest].tolist())) / k)
+        ranked, farthest = set(sides.gallery.ids[nearest].tolist()), distances[0, nearest[-1]] + _AS_NEAR
+        same.append(sum(hit.id in ranked or hit.distance <= farthest for hit in hits) / k)
         if len(hits) == k:
             gaps.append(float(np.abs(distances[0, nearest] - [hit.distance for hit in hits]).max()))
         times.append(answer.search_ms)
