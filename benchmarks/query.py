@@ -66,7 +66,7 @@ def _stages() -> Callable[[bytes], dict[str, float]]:
     """Return a function that times decode, encode and SQL of one picture, in milliseconds."""
     from embeddings import images
     from search import encoders, neighbours
-    from search.scope import scope_of_command
+    from search.asking.scope import scope_of_command
 
     row = encoders.default()
     network = encoders.network(row)

@@ -32,7 +32,7 @@ def _measure(n_queries: int) -> list[dict[str, object]]:
     from django.conf import settings
 
     from search import encoders, indexing, neighbours
-    from search.scope import scope_of_command
+    from search.asking.scope import scope_of_command
 
     encoder, scope = encoders.default(), scope_of_command()
     ids, vectors = _vectors(encoder)

@@ -13,10 +13,10 @@ from ninja import NinjaAPI, Schema
 from ninja.openapi.docs import Swagger
 
 from embeddings.images import RefusedImage
-from search import asking
+from search.asking import programs
+from search.asking.scope import UnknownDataset, scope_for
 from search.encoders import NoEncoder
 from search.models import Image
-from search.scope import UnknownDataset, scope_for
 
 api = NinjaAPI(
     title="ImgSim",
@@ -123,7 +123,7 @@ def search(request: HttpRequest) -> HttpResponse:
         return JsonResponse(_search(request).as_json())
     except RefusedImage as error:
         return _problem(422, error.code, error.reason)
-    except asking.BadRequest as error:
+    except programs.BadRequest as error:
         return _problem(400, "bad_request", str(error))
     except (UnknownDataset, Image.DoesNotExist) as error:
         return _problem(404, "not_found", str(error))
@@ -139,16 +139,16 @@ def search_by_another_method(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _search(request: HttpRequest) -> asking.Result:
+def _search(request: HttpRequest) -> programs.Result:
     words = _words(request)
-    k = asking.read_k(str(words.get("k", 10)))
+    k = programs.read_k(str(words.get("k", 10)))
     encoder, dataset = str(words.get("encoder", "")), str(words.get("dataset", ""))
-    crop = asking.read_crop(str(words["crop"])) if words.get("crop") else None
+    crop = programs.read_crop(str(words["crop"])) if words.get("crop") else None
     if "image_id" in words:
         scope = scope_for(request.user, dataset)
         image = _image(request, words["image_id"])
-        return asking.by_image(image, scope.without(image.pk), encoder=encoder, k=k, crop=crop)
-    return asking.by_picture(
+        return programs.by_image(image, scope.without(image.pk), encoder=encoder, k=k, crop=crop)
+    return programs.by_picture(
         _picture(request, words), scope_for(request.user, dataset), encoder=encoder, k=k, crop=crop
     )
 
@@ -158,13 +158,13 @@ def _words(request: HttpRequest) -> dict[str, Any]:
     try:
         words = json.loads(request.body) if request.content_type == "application/json" else request.POST.dict()
     except RecursionError as error:
-        raise asking.BadRequest("The body is nested too deeply.") from error
+        raise programs.BadRequest("The body is nested too deeply.") from error
     except (SuspiciousOperation, MultiPartParserError) as error:  # too large, too many fields or files, broken off
-        raise asking.BadRequest(f"The body cannot be read: {error}") from error
+        raise programs.BadRequest(f"The body cannot be read: {error}") from error
     except ValueError as error:
-        raise asking.BadRequest(f"The body is no JSON: {error}.") from error
+        raise programs.BadRequest(f"The body is no JSON: {error}.") from error
     if not isinstance(words, dict):
-        raise asking.BadRequest("The body must be a JSON object.")
+        raise programs.BadRequest("The body must be a JSON object.")
     return {name: value for name, value in words.items() if value not in (None, "")}
 
 
@@ -175,8 +175,8 @@ def _picture(request: HttpRequest, words: dict[str, Any]) -> bytes:
         try:
             return base64.b64decode(str(encoded), validate=True)
         except ValueError as error:  # no base64, or no ASCII at all
-            raise asking.BadRequest("image must be a file (multipart), or base64 (JSON).") from error
-    raise asking.BadRequest(
+            raise programs.BadRequest("image must be a file (multipart), or base64 (JSON).") from error
+    raise programs.BadRequest(
         "Send a picture as the file 'image' (multipart) or as 'image' in base64 (JSON), or an 'image_id'."
     )
 

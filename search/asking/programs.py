@@ -7,12 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from search import encoders, neighbours, queries
+from search import encoders, neighbours
+from search.asking import queries
+from search.asking.queries import Crop, Query
 from search.models import Encoder, Image
 from search.neighbours import MAX_HITS, Answer, Scope
 from search.quality import calibrating
 from search.quality.calibrating import Worth
-from search.queries import Crop, Query
 
 
 class BadRequest(ValueError):

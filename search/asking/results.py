@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from search.asking.queries import Query
 from search.models import Embedding, Encoder, Image, IndexAudit
 from search.neighbours import MAX_HITS, Answer, Hit, Scope, nearest
 from search.quality import calibrating
 from search.quality.calibrating import Worth
-from search.queries import Query
 
 
 @dataclass(frozen=True, kw_only=True)

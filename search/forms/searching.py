@@ -12,10 +12,10 @@ from django.http import QueryDict
 
 from embeddings.images.decoding import MAX_FILE_BYTES
 from search import encoders
+from search.asking.scope import UnknownDataset, scope_for
 from search.forms.menus import offer
 from search.models import Dataset, Encoder
 from search.neighbours import MAX_HITS
-from search.scope import UnknownDataset, scope_for
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from search.asking.scope import scope_of_command
 from search.evaluation.protocol import SPLITS, CannotEvaluate, Protocol
 from search.models import Dataset, Encoder
 from search.progress import Bars
-from search.scope import scope_of_command
 from search.work import filling
 
 MAX_QUERIES = 10_000

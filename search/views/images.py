@@ -11,10 +11,11 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
 from embeddings.images import RefusedImage, rendition
-from search import encoders, queries
+from search import encoders
+from search.asking import queries
+from search.asking.results import Results, find
+from search.asking.scope import scope_for, visible_images
 from search.models import Encoder, Image
-from search.results import Results, find
-from search.scope import scope_for, visible_images
 
 PICTURE_EDGE = 1600
 N_NEIGHBOURS = 12

@@ -12,11 +12,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from embeddings.images import RefusedImage
-from search import encoders, galleries, queries
+from search import encoders, galleries
+from search.asking import queries
+from search.asking.results import find
+from search.asking.scope import scope_for, visible_images
 from search.forms.searching import SearchForm, UploadForm
 from search.models import Dataset, Encoder, Image
-from search.results import find
-from search.scope import scope_for, visible_images
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

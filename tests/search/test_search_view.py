@@ -10,7 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 
-from search import indexing, queries
+from search import indexing
+from search.asking import queries
 from search.models import Dataset, Encoder, Image
 from search.neighbours import MAX_HITS, Hit
 from tests.pictures import huge_header_png, plain_png, truncated_jpeg

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
+from search.asking.scope import UnknownDataset
 from search.evaluation import comparing, protocol, running
 from search.evaluation.comparing import COLUMNS, Comparison
 from search.evaluation.protocol import CannotEvaluate, Protocol
@@ -19,7 +20,6 @@ from search.management import protocol_options
 from search.models import Encoder, Evaluation
 from search.progress import Bars
 from search.reports import exporting
-from search.scope import UnknownDataset
 from search.work.local_workers import EmbeddingStopped
 
 FAILURES = (CannotEvaluate, encoders.NoEncoder, UnknownDataset, EmbeddingStopped)

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
+from search.asking.scope import UnknownDataset, scope_of_command
 from search.progress import Bars
-from search.scope import UnknownDataset, scope_of_command
 from search.work import filling
 from search.work.local_workers import EmbeddingStopped
 

@@ -10,13 +10,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
+from search.asking.scope import UnknownDataset
 from search.evaluation import running
 from search.evaluation.protocol import CannotEvaluate
 from search.management import protocol_options
 from search.models import Evaluation, Job
 from search.progress import Bars
 from search.reports import exporting
-from search.scope import UnknownDataset
 from search.text import counted
 from search.work.local_workers import EmbeddingStopped
 

@@ -10,8 +10,8 @@ import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders, vectors
+from search.asking.scope import UnknownDataset, scope_of_command
 from search.models import Image
-from search.scope import UnknownDataset, scope_of_command
 
 
 class Command(BaseCommand):

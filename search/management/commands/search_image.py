@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from embeddings.images import RefusedImage
-from search import asking
+from search.asking import programs
+from search.asking.scope import UnknownDataset, scope_of_command
 from search.encoders import NoEncoder
 from search.paths import NoSuchHome, user_path
-from search.scope import UnknownDataset, scope_of_command
 
 
 class Command(BaseCommand):
@@ -28,16 +28,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            result = asking.by_picture(
+            result = programs.by_picture(
                 user_path(options["file"]),
                 scope_of_command(options["dataset"]),
                 encoder=options["encoder"],
-                k=asking.read_k(options["k"]),
-                crop=asking.read_crop(options["crop"]) if options["crop"] else None,
+                k=programs.read_k(options["k"]),
+                crop=programs.read_crop(options["crop"]) if options["crop"] else None,
             )
         except RefusedImage as error:
             raise CommandError(f"{options['file']}: {error.reason}") from error
-        except (asking.BadRequest, NoEncoder, UnknownDataset, NoSuchHome) as error:
+        except (programs.BadRequest, NoEncoder, UnknownDataset, NoSuchHome) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(result.as_json()))

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from embeddings.specs import UnknownEncoder
 from search import encoders
+from search.asking.scope import UnknownDataset, scope_of_command
 from search.models import Dataset, Job
 from search.progress import Bars
-from search.scope import UnknownDataset, scope_of_command
 from search.training import preview, requests, running
 from search.training.dividing import CannotTrain
 from search.training.requests import Wanted
