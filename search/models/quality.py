@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -9,6 +11,16 @@ from django.utils import timezone
 from search.models.encoders import Encoder
 from search.models.galleries import Dataset
 from search.models.jobs import Job
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class EvaluationQuerySet(models.QuerySet["Evaluation"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser | None) -> EvaluationQuerySet:
+        """Return the evaluations whose queries and gallery this user may see."""
+        visible = Dataset.objects.visible_to(user)
+        return self.filter(dataset__in=visible, queries_dataset__in=visible)
 
 
 class Evaluation(models.Model):
@@ -35,6 +47,8 @@ class Evaluation(models.Model):
     # The figures of each query, as an .npz, so that encoders can be compared query by query.
     figures = models.BinaryField(default=bytes)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = EvaluationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-pk"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from search.models import Dataset, Encoder, Evaluation, IndexAudit
+from search.models import Encoder, Evaluation, IndexAudit
 from search.quality import auditing
 from search.reports import drawing
 from search.reports.plots import Plot
@@ -66,16 +66,12 @@ def health(encoder: Encoder) -> Health | None:
     return Health(latest=audits[0], plot=plot, advice=auditing.advice(audits[0]))
 
 
-def best(dataset: Dataset, visible: QuerySet[Dataset]) -> Evaluation | None:
+def best(evaluations: QuerySet[Evaluation]) -> Evaluation | None:
     """Return the evaluation with the highest mAP among those of the pictures asked last; None without any.
 
-    visible: the datasets whose pictures may have asked.
+    evaluations: of one dataset, those that one may see.
     """
-    known = (
-        Evaluation.objects.filter(dataset=dataset, queries_dataset__in=visible)
-        .defer("details", "figures")
-        .select_related("encoder")
-    )
+    known = evaluations.defer("details", "figures").select_related("encoder")
     newest = known.exclude(metrics={}).first()
     if newest is None:
         return None

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from search import galleries
 from search.forms.galleries import GalleryForm
-from search.models import Dataset
+from search.models import Dataset, Evaluation
 from search.reports import standing
 
 PER_PAGE = 60
@@ -41,6 +41,6 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
         "is_filtered": is_valid and any(form.cleaned_data[name] for name in ("name", "label", "tag", "status")),
         "another_draw": secrets.randbelow(1_000_000),
-        "best": standing.best(shown, visible),
+        "best": standing.best(Evaluation.objects.visible_to(request.user).filter(dataset=shown)),
     }
     return render(request, "search/dataset.html", context, status=200 if is_valid else 400)

@@ -75,8 +75,7 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
 
 def _evaluations(request: HttpRequest, encoder: Encoder) -> QuerySet[Evaluation]:
     """Return the evaluations of an encoder that one may see, the newest first."""
-    visible = Dataset.objects.visible_to(request.user)
-    known = encoder.evaluations.filter(dataset__in=visible, queries_dataset__in=visible)
+    known = Evaluation.objects.visible_to(request.user).filter(encoder=encoder)
     return known.defer("details", "figures").select_related("encoder", "dataset")
 
 

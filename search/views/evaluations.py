@@ -53,8 +53,7 @@ def evaluation_file(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _visible(request: HttpRequest) -> QuerySet[Evaluation]:
     """Return the evaluations whose queries and gallery one may see."""
-    visible = Dataset.objects.visible_to(request.user)
-    known = Evaluation.objects.filter(dataset__in=visible, queries_dataset__in=visible).defer("figures")
+    known = Evaluation.objects.visible_to(request.user).defer("figures")
     return known.select_related("encoder", "dataset", "queries_dataset")
 
 
@@ -92,8 +91,7 @@ def _visible_dataset(request: HttpRequest, slug: str) -> Dataset:
 
 
 def _comparison(dataset: Dataset, request: HttpRequest) -> Comparison | None:
-    visible = Dataset.objects.visible_to(request.user)
-    kept = comparing.latest(Evaluation.objects.filter(dataset=dataset, queries_dataset__in=visible))
+    kept = comparing.latest(Evaluation.objects.visible_to(request.user).filter(dataset=dataset))
     by = request.GET.get("by", "")
     return comparing.compare(kept, by if by in comparing.COLUMNS else comparing.DEFAULT) if kept else None
 

@@ -1,5 +1,7 @@
 """The ranking: right, complete, and by the plan that was meant."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from django.db import connection
@@ -179,10 +181,13 @@ class TestWithAnIndex:
         large, small = fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
         indexing.build(encoder)
         walk = neighbours._by_index
-        # As if nothing led to the small one.
-        monkeypatch.setattr(
-            neighbours, "_by_index", lambda *given: [row for row in walk(*given) if row[3] != small.name]
-        )
+
+        def pass_by(*given: Any) -> list[Any]:
+            """Walk as if nothing led to the small dataset."""
+            *to, depth = given
+            return [row for row in walk(*to, depth + 30) if row[3] != small.name][:depth]
+
+        monkeypatch.setattr(neighbours, "_by_index", pass_by)
         scope = Scope(dataset_ids=(large.pk, small.pk))
         answer = nearest(vectors[1510], encoder, scope, k=20)
         exact = nearest(vectors[1510], encoder, scope, k=20, by="comparison")
@@ -193,6 +198,18 @@ class TestWithAnIndex:
         # A second page goes on where the first one ended.
         more = nearest(vectors[1510], encoder, scope, k=20, offset=20)
         assert more.hits[0].distance >= answer.hits[-1].distance
+
+    def test_a_walk_that_ends_early_is_not_believed_though_small_datasets_make_up_for_it(
+        self, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        vectors = unit_vectors(1530)
+        large, small = fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
+        indexing.build(encoder)
+        monkeypatch.setattr(neighbours, "_by_index", lambda *given: [])
+        scope = Scope(dataset_ids=(large.pk, small.pk))
+        answer = nearest(vectors[3], encoder, scope, k=20)
+        assert answer.exact
+        assert answer.hits == nearest(vectors[3], encoder, scope, k=20, by="comparison").hits
 
     def test_no_more_is_compared_beside_the_index_than_without_one(self, encoder: Encoder) -> None:
         vectors = unit_vectors(400)

@@ -22,6 +22,8 @@ from search.progress import Bars
 from search.reports import exporting
 from search.work.local_workers import EmbeddingStopped
 
+# What writes the file of an option.
+WRITERS = {"csv": exporting.as_csv, "markdown": exporting.as_markdown, "html": exporting.as_html}
 FAILURES = (CannotEvaluate, encoders.NoEncoder, UnknownDataset, EmbeddingStopped)
 
 
@@ -111,22 +113,14 @@ these include zero, another set of queries could turn it round. `evaluate_search
 
     def _check_places(self, options: dict[str, Any]) -> None:
         """Refuse what cannot be written to before minutes go into it. Raises CommandError."""
-        for path in (options["csv"], options["markdown"], options["html"]):
-            if path is None:
-                continue
+        for path in (options[name] for name in WRITERS if options[name]):
             if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
                 reason = "it is a folder" if path.is_dir() else "there is no such folder, or no right to write there"
                 raise CommandError(f"{path} cannot be written: {reason}")
 
     def _write(self, comparison: Comparison, options: dict[str, Any]) -> None:
-        for path, written in (
-            (options["csv"], exporting.as_csv),
-            (options["markdown"], exporting.as_markdown),
-            (options["html"], exporting.as_html),
-        ):
-            if path is None:
-                continue
+        for path, write in ((options[name], write) for name, write in WRITERS.items() if options[name]):
             try:
-                path.write_text(written(comparison), encoding="utf-8")
+                path.write_text(write(comparison), encoding="utf-8")
             except OSError as error:
                 raise CommandError(f"{path} cannot be written: {error.strerror}") from error
