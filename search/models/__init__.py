@@ -1,8 +1,9 @@
-"""The rows: datasets, images, encoders, embeddings, jobs, evaluations. What is done with them lives elsewhere."""
+"""The rows: datasets, images, encoders, jobs, evaluations, judgements. What is done with them lives elsewhere."""
 
 from search.models.encoders import Embedding, Encoder
 from search.models.galleries import Dataset, DatasetQuerySet, Image
 from search.models.jobs import Job, Refusal
+from search.models.judgements import Mark, Vote
 from search.models.quality import Calibration, Evaluation, IndexAudit
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "Image",
     "IndexAudit",
     "Job",
+    "Mark",
     "Refusal",
+    "Vote",
 ]

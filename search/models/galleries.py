@@ -114,6 +114,8 @@ class Image(models.Model):
             models.Index(fields=["id"], condition=Q(status="pending"), name="image_pending"),
             models.Index(fields=["dataset", "label"], name="image_label"),
             GinIndex(fields=["tags"], name="image_tags"),
+            # Near-duplicates are looked for by a scan of it alone.
+            models.Index(fields=["dataset"], include=["phash"], name="image_phash"),
         ]
 
     def __str__(self) -> str:
