@@ -1,0 +1,1 @@
+"""What people say of hits and encoders: kept, counted, and given to trainings."""
