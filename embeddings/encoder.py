@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddings.heads import LinearHead
+from embeddings.spatial import NoLocations
 from embeddings.specs import EncoderSpec
 from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from embeddings.gpu import GpuNetwork
     from embeddings.runtime import CpuNetwork
 
-__all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing", "HeadedEncoder"]
+__all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing", "HeadedEncoder", "NoLocations"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Encoder:
         self._processor = processor
         self._lock = threading.Lock()
         self._networks: dict[int, CpuNetwork | GpuNetwork] = {}
+        self._locators: dict[int, CpuNetwork] = {}
 
     @classmethod
     def load(
@@ -103,6 +105,18 @@ class Encoder:
         ]
         return self._comparable(vectors), tags
 
+    def encode_locations(self, images: NDArray[np.uint8]) -> Vectors:
+        """Return the last spatial features, float32 (n, rows, columns, channels), for images as `encode` takes them.
+
+        They are what the network pools into the vector, or a transformer's tokens but for the class token; the first
+        row is the top of the picture, the first column its left. The mean over all locations, at unit length, is
+        `encode`'s vector where the network ends in that mean. The first call compiles a second network that ends there
+        (MobileNetV2: 28 MB; the features as a second output of the first would cost each `encode` 4 %), always for the
+        processor.
+        Raises ValueError as `encode` does, NoLocations, EncoderDamaged.
+        """
+        return self._locator().locations(self._checked(images))
+
     def warm_up(self) -> None:
         """Compile the network now, so that the first `encode` is quick. Raises EncoderDamaged."""
         self._compiled()
@@ -119,11 +133,14 @@ class Encoder:
         return vectors
 
     def _run(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        return self._compiled().run(self._checked(images))
+
+    def _checked(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         size = self.spec.input_size
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
             received = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
             raise ValueError(f"expected uint8 images of shape (n, {size}, {size}, 3), received {received}")
-        return self._compiled().run(images)
+        return images
 
     def _compiled(self) -> "CpuNetwork | GpuNetwork":
         with self._lock:
@@ -143,11 +160,24 @@ class Encoder:
                 return GpuNetwork.load(self._folder / f"{self.spec.name}.keras")
             except NoGpu as error:
                 logger.warning("%s: %s computes on the processor.", error, self.spec.name)
+        return self._on_processor()
+
+    def _locator(self) -> "CpuNetwork":
+        with self._lock:
+            if os.getpid() not in self._locators:  # as in `_compiled`
+                self._locators[os.getpid()] = self._on_processor(locations=True)
+            return self._locators[os.getpid()]
+
+    def _on_processor(self, *, locations: bool = False) -> "CpuNetwork":
+        # Local, as in `_compile`.
         from embeddings.runtime import CpuNetwork
 
         self._stored.verify(self._folder, suffixes=(".xml", ".bin"))
         return CpuNetwork(
-            self._folder / f"{self.spec.name}.xml", n_threads=self._n_threads, precision=self.spec.precision
+            self._folder / f"{self.spec.name}.xml",
+            n_threads=self._n_threads,
+            precision=self.spec.precision,
+            locations=locations,
         )
 
     @cached_property
@@ -175,6 +205,16 @@ class HeadedEncoder(Encoder):
     def encode_with_tags(self, images: NDArray[np.uint8], top: int = 5) -> tuple[Vectors, list[Tags]]:
         vectors, tags = self.backbone.encode_with_tags(images, top)
         return self.head.apply(vectors), tags
+
+    def encode_locations(self, images: NDArray[np.uint8]) -> Vectors:
+        """Return the backbone's locations in the space of the head: the mean over all, at unit length, is its vector.
+
+        Where the backbone's vectors are no mean of its locations but of another width, they come as they are.
+        """
+        locations = self.backbone.encode_locations(images)
+        if locations.shape[-1] != len(self.head.mean):
+            return locations
+        return self.head.turn(locations)
 
     def warm_up(self) -> None:
         self.backbone.warm_up()

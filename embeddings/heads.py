@@ -58,6 +58,15 @@ class LinearHead:
         turned /= np.where(lengths == 0, 1, lengths)
         return turned
 
+    def turn(self, locations: Vectors) -> Vectors:
+        """Return float32 (n, rows, columns, n_out) for the locations (n, rows, columns, n_in) of n pictures.
+
+        Each picture's are divided by the length of their mean first, so that their mean is the vector that the head
+        was fitted on, and the mean of what comes out has the direction that `apply` gives.
+        """
+        lengths = np.linalg.norm(locations.mean(axis=(1, 2), keepdims=True), axis=-1, keepdims=True)
+        return np.matmul(locations / np.maximum(lengths, 1e-12) - self.mean, self.matrix, dtype=np.float32)
+
     def save(self, path: Path) -> None:
         """Write the head as safetensors."""
         save_file({"mean": np.ascontiguousarray(self.mean), "matrix": np.ascontiguousarray(self.matrix)}, path)

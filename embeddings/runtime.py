@@ -15,6 +15,7 @@ sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino  # noqa: E402
 
 from embeddings.cores import available_cores  # noqa: E402
+from embeddings.spatial import Grid, cut_at_locations  # noqa: E402
 from embeddings.specs import Precision  # noqa: E402
 
 
@@ -26,26 +27,31 @@ class CpuNetwork:
     one at a time.
     """
 
-    def __init__(self, path: Path, *, n_threads: int | None = None, precision: Precision = "f32") -> None:
+    def __init__(
+        self, path: Path, *, n_threads: int | None = None, precision: Precision = "f32", locations: bool = False
+    ) -> None:
         """Compile the network at once.
 
         path: the `.xml` file; its `.bin` lies beside it. n_threads: all cores by default.
         precision: "native" is what the runtime chooses for this processor, bf16 where there are instructions for it.
-        Raises RuntimeError if the files are no network.
+        locations: end where the network still has rows and columns, for `locations`.
+        Raises RuntimeError if the files are no network, NoLocations.
         """
         self._n_threads = n_threads or available_cores()
         self._precision = precision
         self._core = openvino.Core()
         self._network = self._core.read_model(path)
         self._network.reshape([1, *list(self._network.input(0).partial_shape)[1:]])
-        self._widths = [int(output.shape[1]) for output in self._network.outputs]
+        self.input_size = int(self._network.input(0).shape[1])
+        self._grid = cut_at_locations(self._network) if locations else Grid()
+        self._shapes = [tuple(output.shape)[1:] for output in self._network.outputs]
         self._lock = threading.Lock()
         self._latency = self._requests(1)
         self._throughput: list[openvino.InferRequest] = []
 
     def run(self, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return one float32 array (n, width) for each output of the network, for uint8 images (n, s, s, 3)."""
-        outputs = [np.empty((len(images), width), np.float32) for width in self._widths]
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in self._shapes]
         # Callers take turns: one call alone keeps all threads busy.
         with self._lock:
             requests = self._requests_for(len(images))
@@ -62,6 +68,10 @@ class CpuNetwork:
             for index in range(max(0, len(images) - len(requests)), len(images)):
                 _collect(requests[index % len(requests)], index, outputs)
         return outputs
+
+    def locations(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the spatial features, float32 (n, rows, columns, channels), of a network that ends in them."""
+        return self._grid.laid_out(self.run(images)[0])
 
     def _requests_for(self, n_images: int) -> list[openvino.InferRequest]:
         if self._n_threads == 1 or n_images <= self._n_threads:

@@ -54,6 +54,25 @@ def test_it_takes_read_only_and_scattered_arrays(encoder: Encoder, photos: Image
     np.testing.assert_allclose(encoder.encode(mirrored), encoder.encode(mirrored.copy()), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", CANONICAL)
+def test_the_mean_of_the_locations_is_the_vector(name: str, installed: Install, photos: Images) -> None:
+    encoder = Encoder.load(installed(name).folder)
+    locations, vectors = encoder.encode_locations(photos), encoder.encode(photos)
+    assert locations.shape == (5, 7, 7, encoder.spec.dim)
+    means = locations.mean(axis=(1, 2))
+    cosines = np.sum(means * vectors, axis=1) / np.linalg.norm(means, axis=1)
+    assert cosines.min() > {"f32": 0.9999, "native": 0.999}[encoder.spec.precision]
+
+
+def test_no_pictures_have_no_locations(encoder: Encoder) -> None:
+    assert encoder.encode_locations(np.empty((0, 224, 224, 3), np.uint8)).shape == (0, 7, 7, 1280)
+
+
+def test_locations_are_refused_for_other_arrays(encoder: Encoder) -> None:
+    with pytest.raises(ValueError, match=r"received uint8 \(1, 200, 224, 3\)"):
+        encoder.encode_locations(np.zeros((1, 200, 224, 3), np.uint8))
+
+
 def test_it_encodes_nothing_to_nothing(encoder: Encoder) -> None:
     assert encoder.encode(np.empty((0, 224, 224, 3), np.uint8)).shape == (0, 1280)
 
@@ -82,9 +101,11 @@ def test_threads_may_share_it(encoder: Encoder, photos: Images) -> None:
 
 def test_it_works_again_after_a_fork(encoder: Encoder, photos: Images) -> None:
     expected = encoder.encode(photos)
+    places = encoder.encode_locations(photos)
     child = os.fork()
     if child == 0:
         same = np.allclose(encoder.encode(photos), expected, atol=1e-5)
+        same &= np.allclose(encoder.encode_locations(photos), places, atol=1e-4)
         os._exit(0 if same else 1)
     assert os.waitpid(child, 0)[1] == 0
 

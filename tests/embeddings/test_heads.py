@@ -107,6 +107,33 @@ def test_a_stored_head_makes_an_encoder_of_its_backbone(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"head"}
 
 
+def test_the_mean_of_turned_locations_has_the_direction_of_the_turned_vector() -> None:
+    head = some_head()
+    locations = np.random.default_rng(3).random((4, 2, 3, COLOUR_SPEC.dim), dtype=np.float32)
+    means = head.turn(locations).mean(axis=(1, 2))
+    np.testing.assert_allclose(unit(means), head.apply(unit(locations.mean(axis=(1, 2)))), atol=1e-4)
+
+
+def test_a_head_turns_the_locations_of_its_backbone(tmp_path: Path) -> None:
+    network, head = ColourNetwork(), some_head()
+    heads.store(head, SPEC, tmp_path / "head", backbone_sha256=network.weights_sha256)
+    encoder = HeadedEncoder.load(tmp_path / "head", backbone=network)
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    locations = network.encode_locations(pictures)
+    np.testing.assert_allclose(encoder.encode_locations(pictures), head.turn(locations), atol=1e-6)
+
+
+def test_locations_of_another_width_than_the_vectors_come_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = ColourNetwork()
+    heads.store(some_head(), SPEC, tmp_path / "head", backbone_sha256=network.weights_sha256)
+    encoder = HeadedEncoder.load(tmp_path / "head", backbone=network)
+    wider = np.ones((1, 2, 2, COLOUR_SPEC.dim + 1), np.float32)
+    monkeypatch.setattr(network, "encode_locations", lambda pictures: wider)
+    assert encoder.encode_locations(np.zeros((1, 32, 32, 3), np.uint8)) is wider
+
+
 def test_a_head_of_other_weights_is_refused(tmp_path: Path) -> None:
     heads.store(some_head(), SPEC, tmp_path / "head", backbone_sha256="f" * 64)
     with pytest.raises(EncoderDamaged, match="head was fitted on other weights than those of colours"):

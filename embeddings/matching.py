@@ -1,0 +1,110 @@
+"""Why two pictures are alike: which places of one answer to which of the other, from their spatial features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Heat = NDArray[np.float32]
+Point = tuple[float, float]
+Pair = tuple[Point, Point, float]
+
+MOST_PAIRS = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Match:
+    """What two pictures have in common.
+
+    first, second: float32 (rows, columns), 0..1, how much each location takes part in the likeness.
+    pairs: places that answer to each other, the surest first, at most five: (x, y) in the first and in the second
+    picture, as fractions of width and height from the top left, and the cosine of their centred features.
+    """
+
+    first: Heat
+    second: Heat
+    pairs: list[Pair]
+
+
+def match(first: NDArray[np.float32], second: NDArray[np.float32]) -> Match:
+    """Return what two pictures have in common, from their `encode_locations`, (rows, columns, channels) each.
+
+    Raises ValueError for another number of axes or different channels.
+    """
+    if first.ndim != 3 or second.ndim != 3 or first.shape[2] != second.shape[2]:
+        raise ValueError(f"expected two maps (rows, columns, channels), received {first.shape} and {second.shape}")
+    ones, others = first.reshape(-1, first.shape[2]), second.reshape(-1, second.shape[2])
+    likeness = _likeness(ones, others)
+    heat = _heat(ones, others.mean(axis=0), likeness.max(axis=1))
+    other_heat = _heat(others, ones.mean(axis=0), likeness.max(axis=0))
+    return Match(
+        first=heat.reshape(first.shape[:2]),
+        second=other_heat.reshape(second.shape[:2]),
+        pairs=_pairs(likeness, heat, other_heat, first.shape[:2], second.shape[:2]),
+    )
+
+
+# The cosine of centred features below which places of strangers lie, and above which those of one thing do.
+_STRANGE, _SAME = 0.25, 0.75
+_LEAST_COSINE = 0.4
+
+
+def _likeness(ones: Heat, others: Heat) -> Heat:
+    """Return the cosine of each location of one with each of the other, after the mean over both maps is taken off.
+
+    Features after a ReLU all share a large part, by which any two places have a cosine of .5; and where the pictures
+    differ as a whole, it is that difference that taking off the mean leaves, with opposite signs.
+    """
+    mean = (ones.mean(axis=0) + others.mean(axis=0)) / 2
+    return _unit(ones - mean) @ _unit(others - mean).T
+
+
+def _heat(locations: Heat, pooled: Heat, best: Heat) -> Heat:
+    """Return how much each location takes part: by its share in the dot product of the vectors, and by its best match.
+
+    For mean-pooled networks the dot product of two vectors is the mean over the locations of one of their dot products
+    with the other's mean (Stylianou, Souvenir and Pless, Visualizing Deep Similarity Networks, WACV 2019).
+    """
+    share = np.maximum(locations @ pooled, 0)
+    share /= max(float(share.max()), 1e-12)
+    return (np.sqrt(share) * _smooth((best - _STRANGE) / (_SAME - _STRANGE))).astype(np.float32)
+
+
+def _smooth(values: Heat) -> Heat:
+    values = np.clip(values, 0, 1)
+    return values * values * (3 - 2 * values)
+
+
+def _unit(vectors: Heat) -> Heat:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def _pairs(
+    likeness: Heat, heat: Heat, other_heat: Heat, shape: tuple[int, ...], other_shape: tuple[int, ...]
+) -> list[Pair]:
+    """Return the mutual nearest neighbours, the hottest first, none beside another in either picture."""
+    nearest, back = likeness.argmax(axis=1), likeness.argmax(axis=0)
+    mutual = np.flatnonzero(back[nearest] == np.arange(len(nearest)))
+    mutual = mutual[likeness[mutual, nearest[mutual]] >= _LEAST_COSINE]
+    warmth = heat[mutual] * other_heat[nearest[mutual]]
+    chosen: list[tuple[int, int]] = []
+    for one in mutual[np.argsort(-warmth, kind="stable")]:
+        other = nearest[one]
+        if all(
+            _apart(one, taken, shape[1]) and _apart(other, its_match, other_shape[1]) for taken, its_match in chosen
+        ):
+            chosen.append((int(one), int(other)))
+    return [
+        (_point(one, shape), _point(other, other_shape), float(likeness[one, other]))
+        for one, other in chosen[:MOST_PAIRS]
+    ]
+
+
+def _apart(one: int, other: int, n_columns: int) -> bool:
+    rows = abs(one // n_columns - other // n_columns)
+    return max(rows, abs(one % n_columns - other % n_columns)) > 1
+
+
+def _point(index: int, shape: tuple[int, ...]) -> Point:
+    row, column = divmod(index, shape[1])
+    return (column + 0.5) / shape[1], (row + 0.5) / shape[0]
