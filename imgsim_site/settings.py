@@ -251,6 +251,9 @@ EXACT_SEARCH_UP_TO = env.int("EXACT_SEARCH_UP_TO", default=30_000)
 if EXACT_SEARCH_UP_TO < 0:
     raise ImproperlyConfigured(f"EXACT_SEARCH_UP_TO must be 0 or more; it is {EXACT_SEARCH_UP_TO}.")
 
+# Whether people may search with the address of a picture on the web, which the server then fetches.
+ALLOW_LINKS = env.bool("ALLOW_LINKS", default=False)
+
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in logging.getLevelNamesMapping():
     raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR; it is {LOG_LEVEL}.")

@@ -5,7 +5,7 @@ import tempfile
 
 # Programs that the tests start find the same place.
 os.environ["IMGSIM_VAR"] = os.environ.setdefault("IMGSIM_TEST_VAR", tempfile.mkdtemp(prefix="imgsim-test-"))
-for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DEBUG", "BEHIND_TLS", "DB_POOL", "EXACT_SEARCH_UP_TO"):
+for name in "DATABASE_URL REDIS_URL SECRET_KEY DEBUG BEHIND_TLS DB_POOL EXACT_SEARCH_UP_TO ALLOW_LINKS".split():
     os.environ.pop(name, None)
 
 from imgsim_site.settings import *  # noqa: E402, F403
