@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from search import health
-from search.views import datasets, encoders, evaluations, images, jobs, searching, training
+from search.views import datasets, encoders, evaluations, images, jobs, searching, selecting, training
 
 
 class Version:
@@ -22,6 +22,9 @@ register_converter(Version, "version")
 
 urlpatterns = [
     path("", searching.search, name="search"),
+    path("results.<str:kind>", selecting.results_file, name="results-file"),
+    path("selection/", selecting.selection, name="selection"),
+    path("selection/undo/", selecting.undo, name="undo-labels"),
     path("query/<str:key>.jpg", searching.query_picture, name="query-picture"),
     path("images/<int:pk>/", images.image, name="image"),
     path("images/<int:pk>/picture-<version:version>.jpg", images.picture, name="picture"),

@@ -36,7 +36,7 @@ MAX_JPEG_PIXELS: Final = 64_000_000  # decoded at a fraction of its size by `dra
 MAX_OTHER_PIXELS: Final = 40_000_000  # decoded in full: WebP peaks at 670 MB
 MAX_JPEG_SCANS: Final = 100  # a cheap scan of 40 bytes costs 4 ms at 64 megapixels, whatever `draft` says
 
-_FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -191,7 +191,7 @@ def _refusals(content: bytes) -> Iterator[None]:
 
 def _opened(content: bytes) -> Image.Image:
     """Open a picture, which reads its header only, and hold it against the limits."""
-    image = Image.open(BytesIO(content), formats=_FORMATS)
+    image = Image.open(BytesIO(content), formats=FORMATS)
     width, height = image.size
     is_jpeg = _format(image) == "JPEG"
     max_pixels = MAX_JPEG_PIXELS if is_jpeg else MAX_OTHER_PIXELS

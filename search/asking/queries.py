@@ -1,4 +1,4 @@
-"""What the user asks with: a picture, part of one, or an image of a gallery. Each becomes one vector.
+"""A picture, part of one, or an image of a gallery, as a query: a vector, and what tells copies of it.
 
 An uploaded picture is kept in the cache for an hour, as a preview without metadata and its vectors, under a random key;
 so reloading, cropping and changing the encoder need no second upload. Nothing else keeps it.
@@ -6,6 +6,7 @@ so reloading, cropping and changing the encoder need no second upload. Nothing e
 
 from __future__ import annotations
 
+import base64
 import logging
 import secrets
 import time
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from django.core.cache import cache
+from django.urls import reverse
 from numpy.typing import NDArray
+from pgvector import Bit
 
 from embeddings import images
 from search import encoders
@@ -40,16 +43,38 @@ class Query:
     format: str = ""
     width: int = 0
     height: int = 0
+    # Of the file, and of what is searched with, 64 characters 0 or 1; empty where that is not known.
+    sha256: str = ""
+    phash: str = ""
     image: Image | None = None
+    crop: Crop | None = None
     key: str = ""  # under which the picture is kept; empty where it is not
     decode_ms: float = 0.0
     embed_ms: float = 0.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the whole upright picture."""
+        return (self.image.width, self.image.height) if self.image else (self.width, self.height)
+
+    @property
+    def preview_url(self) -> str:
+        """The address of the whole picture; the picture itself where it could not be kept."""
+        if self.key:
+            return reverse("query-picture", args=[self.key])
+        if self.image is not None:
+            return reverse("picture", args=[self.image.pk, self.image.sha256[:12]])
+        return "data:image/jpeg;base64," + base64.b64encode(self.preview).decode()
+
+    @property
+    def thumbnail_url(self) -> str:
+        return self.image.thumbnail_url if self.image else self.preview_url
 
 
 def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = None) -> Query:
     """Turn a picture's bytes into a query. crop: x, y, width, height as fractions of the upright picture.
 
-    Raises embeddings.images.RefusedImage, or ValueError for a crop outside the picture; encoders.NoEncoder.
+    Raises embeddings.images.RefusedImage, with code "crop" for one outside the picture; encoders.NoEncoder.
     """
     network = encoders.network(encoder)
     started = time.perf_counter()
@@ -63,6 +88,9 @@ def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = Non
         format=prepared.format,
         width=prepared.width,
         height=prepared.height,
+        sha256="" if crop else images.sha256_of(source),
+        phash=prepared.phash,
+        crop=crop,
         decode_ms=(decoded - started) * 1000,
         embed_ms=(embedded - decoded) * 1000,
     )
@@ -77,7 +105,9 @@ def from_image(image: Image, encoder: Encoder, crop: Crop | None = None) -> Quer
         return replace(from_picture(image.original, encoder, crop), preview=b"", image=image)
     stored = Embedding.objects.filter(image=image, encoder=encoder).values_list("vector", flat=True).first()
     if stored is not None:
-        return Query(vector=np.asarray(stored, dtype=np.float32), image=image)
+        return Query(
+            vector=np.asarray(stored, dtype=np.float32), image=image, sha256=image.sha256, phash=_bits(image.phash)
+        )
     return replace(from_picture(image.original, encoder), preview=b"", image=image)
 
 
@@ -98,14 +128,20 @@ def recall(key: str, encoder: Encoder, crop: Crop | None = None) -> Query:
     first = next(iter(kept.values()))
     again = from_picture(first.preview, encoder, crop)
     query = replace(first, vector=again.vector, decode_ms=again.decode_ms, embed_ms=again.embed_ms)
-    if crop is None:
-        _store(key, {**kept, encoder.pk: query})
+    if crop is not None:
+        return replace(query, crop=crop, sha256="", phash=again.phash)
+    _store(key, {**kept, encoder.pk: query})
     return query
 
 
 def preview(key: str) -> bytes:
     """Return the JPEG kept under a key. Raises QueryExpired."""
     return next(iter(_kept(key).values())).preview
+
+
+def _bits(phash: object) -> str:
+    """Return a stored perceptual hash as 64 characters 0 or 1; it is read as text, or as a Bit by pgvector."""
+    return phash.to_text() if isinstance(phash, Bit) else str(phash or "")
 
 
 def _store(key: str, kept: dict[int, Query]) -> bool:

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_safe
 
 from embeddings.images import RefusedImage, rendition
 from search import encoders
-from search.asking import queries
-from search.asking.results import Results, find
+from search.asking import examples, queries
+from search.asking.examples import Example, Wish
+from search.asking.results import Page, Results, find
 from search.asking.scope import scope_for, visible_images
 from search.models import Encoder, Image
 
@@ -40,9 +41,9 @@ def _neighbours(request: HttpRequest, shown: Image, embedded_by: list[Encoder]) 
     if not embedded_by:
         return None
     encoder = embedded_by[0]  # the default one comes first in the order of encoders
-    scope = scope_for(request.user).without(shown.pk)
     try:
-        return find(queries.from_image(shown, encoder), encoder, scope, k=N_NEIGHBOURS)
+        example = Example(query=queries.from_image(shown, encoder), wish=Wish(name=str(shown.pk)))
+        return find(examples.mix([example], encoder), encoder, scope_for(request.user), Page(k=N_NEIGHBOURS))
     except (encoders.NoEncoder, RefusedImage):
         # The vector was deleted since it was listed; the page is right without neighbours.
         return None

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from embeddings.images import RefusedImage
-from search import encoders, galleries
-from search.asking import queries
-from search.asking.results import find
-from search.asking.scope import scope_for, visible_images
+from search import encoders, galleries, selecting
+from search.asking import examples, queries
+from search.asking.examples import Example, Mix, NothingWanted, UnknownImage, Wish
+from search.asking.results import Page, find
+from search.asking.scope import visible_images
 from search.forms.searching import SearchForm, UploadForm
 from search.models import Dataset, Encoder, Image
 
@@ -33,66 +35,110 @@ class HtmxRequest(HttpRequest):
     user: User | AnonymousUser
 
 
+class Refused(Exception):
+    """This search cannot be made. The form has the reason; the status is that of the answer."""
+
+    def __init__(self, status: int, notice: str = "") -> None:
+        self.status = status
+        self.notice = notice
+        super().__init__(notice)
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def search(request: HtmxRequest) -> HttpResponse:
-    """Show the start page, or the images nearest to a picture that was sent, is kept, or is in a gallery."""
-    if request.method == "POST":
-        return _by_upload(request)
-    form = SearchForm(request.GET, user=request.user)
-    if not form.is_valid():
-        return _start_page(request, form, status=400 if form.encoders else 200)
+    """Show the start page, or the images nearest to pictures that were sent, are kept, or are in a gallery."""
+    form: SearchForm
     try:
-        if form.cleaned_data["q"]:
-            query = queries.recall(form.cleaned_data["q"], form.cleaned_data["encoder"])
-        elif form.cleaned_data["image"]:
-            image = get_object_or_404(visible_images(request.user), pk=form.cleaned_data["image"])
-            query = queries.from_image(image, form.cleaned_data["encoder"])
-        else:
+        if request.method == "POST":
+            form = UploadForm(request.POST, request.FILES, user=request.user)
+            return _by_upload(request, form)
+        form = SearchForm(request.GET, user=request.user)
+        if not form.is_valid():
+            return _start_page(request, form, status=400 if form.encoders else 200)
+        if not form.wishes:
             return _start_page(request, form)
-    except queries.QueryExpired as error:
-        return _start_page(request, form, notice=str(error), status=410)
-    except RefusedImage as error:
-        form.add_error(None, f"This picture cannot be searched with. {error.reason}")
-        return _start_page(request, form, status=422)
-    except encoders.NoEncoder as error:
-        form.add_error(None, str(error))
-        return _start_page(request, form, status=503)
-    return _results_page(request, form, query)
+        return _results_page(request, form, recalled(request, form))
+    except Refused as refused:
+        return _start_page(request, form, notice=refused.notice, status=refused.status)
 
 
-def _by_upload(request: HtmxRequest) -> HttpResponse:
-    """Search with a picture that was sent. Where it can be kept, the answer has an address of its own."""
-    form = UploadForm(request.POST, request.FILES, user=request.user)
-    if not form.is_valid():
-        return _start_page(request, form, status=422 if form.encoders else 503)
-    encoder: Encoder = form.cleaned_data["encoder"]
+def recalled(request: HttpRequest, form: SearchForm, encoder: Encoder | None = None) -> Mix:
+    """Return what a form that is valid was asked with. Raises Refused, Http404."""
     try:
-        query = queries.keep(queries.from_picture(form.cleaned_data["picture"].read(), encoder), encoder)
+        return examples.recall(form.wishes, encoder or form.cleaned_data["encoder"], request.user)
+    except queries.QueryExpired as error:
+        raise Refused(410, str(error)) from error
+    except UnknownImage as error:
+        raise Http404(str(error)) from error
+    except NothingWanted as error:
+        form.add_error(None, str(error))
+        raise Refused(400) from error
     except RefusedImage as error:
-        form.add_error("picture", error.reason)
-        return _start_page(request, form, status=422)
+        form.add_error(None, _("This picture cannot be searched with.") + f" {error.reason}")
+        raise Refused(422) from error
     except encoders.NoEncoder as error:
         form.add_error(None, str(error))
-        return _start_page(request, form, status=503)
-    address = f"{reverse('search')}?{form.address(q=query.key, image=None, offset=None).urlencode()}"
-    if query.key and not request.htmx:
-        return HttpResponseRedirect(address, status=303)
-    response = _results_page(request, form, query)
+        raise Refused(503) from error
+
+
+def _by_upload(request: HtmxRequest, form: UploadForm) -> HttpResponse:
+    """Search with pictures that were sent. Where they can be kept, the answer has an address of its own."""
+    if not form.is_valid():
+        raise Refused(422 if form.encoders else 503)
+    encoder: Encoder = form.cleaned_data["encoder"]
+    sent = [_example(form, content.read(), encoder) for content in form.pictures]
     # Without a key there is nothing to come back to: the address stays what it was.
-    response["HX-Push-Url"] = address if query.key else "false"
+    is_kept = all(example.query.key for example in sent)
+    asked = _added(request, form, sent)
+    address = f"{reverse('search')}?{form.address().urlencode()}"
+    if is_kept and not request.htmx:
+        return HttpResponseRedirect(address, status=303)
+    response = _results_page(request, form, asked)
+    response["HX-Push-Url"] = address if is_kept else "false"
     return response
 
 
-def _results_page(request: HtmxRequest, form: SearchForm, query: queries.Query) -> HttpResponse:
-    scope = scope_for(request.user, form.cleaned_data["dataset"])
-    if query.image is not None:
-        scope = scope.without(query.image.pk)
-    results = find(
-        query, form.cleaned_data["encoder"], scope, k=form.cleaned_data["k"], offset=form.cleaned_data["offset"]
+def _added(request: HttpRequest, form: UploadForm, sent: list[Example]) -> Mix:
+    """Return what is searched with, with what was sent, and have the form's address say so."""
+    told = form.cleaned_data
+    before = list(recalled(request, form).examples) if form.wishes else []
+    uploads = [example for example in before if not example.query.image]
+    told |= {"q": [example.wish for example in [*uploads, *sent] if example.query.key], "offset": 0, "after": None}
+    if not uploads:  # the crop was one of another picture
+        told["crop"] = None
+    if not told["add"]:
+        told |= {"image": [], "less": []}
+    others = [example for example in before if example.query.image]
+    return examples.mix([*uploads, *sent, *others], told["encoder"])
+
+
+def _example(form: UploadForm, content: bytes, encoder: Encoder) -> Example:
+    try:
+        query = queries.keep(queries.from_picture(content, encoder), encoder)
+    except RefusedImage as error:
+        form.add_error("picture", error.reason)
+        raise Refused(422) from error
+    except encoders.NoEncoder as error:
+        form.add_error(None, str(error))
+        raise Refused(503) from error
+    return Example(query=query, wish=Wish(name=query.key))
+
+
+def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix) -> HttpResponse:
+    told = form.cleaned_data
+    page = Page(k=told["k"], offset=told["offset"], after=told["after"], sort=told["sort"])
+    results = find(asked, told["encoder"], form.scope, page)
+    return render(
+        request,
+        "search/results.html",
+        {
+            "form": form,
+            "results": results,
+            "asked": form.address(offset=None, after=None),
+            "own_datasets": selecting.datasets_of(request.user),
+        },
     )
-    asked = form.address(q=query.key, image=query.image.pk if query.image else None)
-    return render(request, "search/results.html", {"form": form, "results": results, "asked": asked})
 
 
 def _start_page(request: HtmxRequest, form: SearchForm, *, notice: str = "", status: int = 200) -> HttpResponse:

@@ -1,38 +1,46 @@
-// The ways in for a picture: chosen, dropped anywhere on the page, pasted. Each ends in the same upload form.
-import { refuse, showPreview } from "./upload.js";
+// The ways in for pictures: chosen, dropped anywhere on the page, pasted, taken by a camera. All end in one upload form.
+import { refuse, showPreview, words } from "./upload.js";
 
 const form = () => document.getElementById("upload");
 
-function send(file) {
+function send(files) {
   const upload = form();
-  if (!upload || !file) return;
+  if (!upload || !files.length) return;
   // Not `upload.dataset`: the form has a field of that name.
   const limit = Number(upload.getAttribute("data-max-bytes"));
-  if (file.size > limit) {
-    const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
-    refuse(`The file has ${megabytes(file.size)} MB; the limit is ${megabytes(limit)} MB.`);
+  const most = Number(upload.getAttribute("data-max-files"));
+  if (files.length > most) {
+    refuse(words("too-many", { most }));
     return;
   }
-  showPreview(file);
+  const large = files.find((file) => file.size > limit);
+  if (large) {
+    const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
+    refuse(words("too-large", { size: megabytes(large.size), limit: megabytes(limit) }));
+    return;
+  }
+  showPreview(files[0]);
   upload.requestSubmit();
 }
 
 function hand(files) {
   const input = form()?.elements.picture;
   if (!input) return;
-  const file = [...files].find((one) => one.type.startsWith("image/")) ?? files[0];
-  if (!file) {
-    refuse("That was no file. Save the picture first, then drop the file here.");
+  const pictures = [...files].filter((one) => one.type.startsWith("image/"));
+  const chosen = pictures.length ? pictures : [...files].slice(0, 1);
+  if (!chosen.length) {
+    refuse(words("no-file"));
     return;
   }
-  const one = new DataTransfer();
-  one.items.add(file);
-  input.files = one.files;
-  send(file);
+  const transfer = new DataTransfer();
+  for (const one of chosen) transfer.items.add(one);
+  input.files = transfer.files;
+  send(chosen);
 }
 
 document.addEventListener("change", (event) => {
-  if (event.target.matches("#upload input[type=file]")) send(event.target.files[0]);
+  if (event.target.matches("#upload input[name=picture]")) send([...event.target.files]);
+  if (event.target.matches("#id_camera")) hand(event.target.files);
 });
 
 let depth = 0;
@@ -53,11 +61,36 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   over(false);
-  hand(event.dataTransfer.files);
+  const folder = [...event.dataTransfer.items].find((item) => item.webkitGetAsEntry?.()?.isDirectory);
+  if (folder) {
+    refuse(words("folder"));
+    return;
+  }
+  // An image of this site that is dragged from its grid is already in a gallery.
+  const id = event.dataTransfer.getData("text/x-imgsim-image");
+  const link = event.dataTransfer.getData("text/uri-list");
+  if (!event.dataTransfer.files.length && id) location.assign(`/?image=${encodeURIComponent(id)}`);
+  else if (!event.dataTransfer.files.length && link && byLink(link)) return;
+  else hand(event.dataTransfer.files);
 });
+document.addEventListener("dragstart", (event) => {
+  const id = event.target.closest?.("[data-id]")?.dataset.id;
+  if (id) event.dataTransfer.setData("text/x-imgsim-image", id);
+});
+
+function byLink(text) {
+  const field = document.getElementById("id_link");
+  if (!field || !/^https?:\/\//i.test(text.trim())) return false;
+  field.value = text.trim();
+  field.form.requestSubmit();
+  return true;
+}
+
 document.addEventListener("paste", (event) => {
   if (event.clipboardData?.files.length) {
     event.preventDefault();
     hand(event.clipboardData.files);
+  } else if (!event.target.closest?.("input, textarea") && byLink(event.clipboardData?.getData("text/plain") ?? "")) {
+    event.preventDefault();
   }
 });

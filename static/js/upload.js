@@ -1,18 +1,22 @@
 // What the visitor sees while a picture is on its way: the picture itself at once, progress, then results or a reason.
 let blobUrl = ""; // of the picture that is on its way
 let shownUrl = ""; // of the one whose results are on the page
-let srcBefore = null;
+let addressBefore = null;
+
+// What scripts say, in the language of the page: the page carries it.
+export function words(name, values = {}) {
+  const text = document.querySelector(`#words > [data-name="${name}"]`)?.textContent ?? "";
+  return text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+}
 
 export function showPreview(file) {
   forget();
   clearErrors();
-  const preview = document.getElementById("preview");
   blobUrl = URL.createObjectURL(file);
-  srcBefore = preview.getAttribute("src");
-  preview.src = blobUrl;
-  preview.hidden = false;
+  addressBefore = address();
+  show(blobUrl);
   // A kind of picture that this browser cannot show may still be one that the server reads.
-  preview.onerror = takeBack;
+  preview().onerror = takeBack;
 }
 
 export function refuse(reason) {
@@ -21,17 +25,35 @@ export function refuse(reason) {
   document.getElementById("form-errors").replaceChildren(item);
 }
 
+export function say(text) {
+  document.getElementById("status").textContent = text;
+}
+
+const preview = () => document.getElementById("preview");
+
+// Beside results the picture stands in an SVG, which has an `href` and no `src`.
+function attribute() {
+  return preview() instanceof SVGElement ? "href" : "src";
+}
+
+function address() {
+  return preview()?.getAttribute(attribute());
+}
+
+function show(url) {
+  const picture = preview();
+  if (url) picture.setAttribute(attribute(), url); else picture.removeAttribute(attribute());
+  picture.toggleAttribute("hidden", !url);
+}
+
 function clearErrors() {
   document.getElementById("form-errors")?.replaceChildren();
 }
 
 function takeBack() {
-  const preview = document.getElementById("preview");
-  if (!preview) return;
-  preview.onerror = null;
-  if (srcBefore) preview.src = srcBefore;
-  else preview.removeAttribute("src");
-  preview.hidden = !srcBefore;
+  if (!preview()) return;
+  preview().onerror = null;
+  show(addressBefore);
   forget();
 }
 
@@ -40,18 +62,14 @@ function forget() {
   blobUrl = "";
 }
 
-function say(words) {
-  document.getElementById("status").textContent = words;
-}
-
 function isUpload(event) {
   // Where htmx swaps, `elt` is the target, and the form is found in the request.
-  return (event.detail.requestConfig?.elt ?? event.detail.elt).id === "upload";
+  return ["upload", "by-link"].includes((event.detail.requestConfig?.elt ?? event.detail.elt).id);
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.target.id === "main") event.detail.target.setAttribute("aria-busy", "true");
-  if (isUpload(event)) say("Searching…");
+  if (["main", "answer"].includes(event.detail.target.id)) event.detail.target.setAttribute("aria-busy", "true");
+  if (isUpload(event)) say(words("searching"));
 });
 
 document.addEventListener("htmx:xhr:progress", (event) => {
@@ -71,7 +89,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   // Where there is nothing more to add to the results, because the picture is no longer kept, the page says so itself.
-  if (event.detail.xhr.status >= 400 && event.detail.target.id === "hits") {
+  if (event.detail.xhr.status >= 400 && ["hits", "answer"].includes(event.detail.target.id)) {
     event.detail.target = document.getElementById("main");
     event.detail.selectOverride = "#main";
     event.detail.swapOverride = "outerHTML";
@@ -79,22 +97,21 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  document.getElementById("main").removeAttribute("aria-busy");
+  for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
   if (isUpload(event)) document.getElementById("upload")?.reset();
 });
 
 document.addEventListener("htmx:sendError", () => {
   takeBack();
-  refuse("The server cannot be reached. Try again in a moment.");
+  refuse(words("unreachable"));
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
   const heading = document.querySelector("#main[data-results] h1");
   if (event.detail.target.id !== "main" || !heading) return;
-  const preview = document.getElementById("preview");
   // The picture is on this machine: shown from here, it does not blink.
-  if (blobUrl && preview && isUpload(event)) {
-    preview.src = blobUrl;
+  if (blobUrl && preview() && isUpload(event)) {
+    show(blobUrl);
     if (shownUrl) URL.revokeObjectURL(shownUrl);
     shownUrl = blobUrl;
     blobUrl = "";

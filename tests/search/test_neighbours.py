@@ -1,5 +1,7 @@
 """The ranking: right, complete, and by the plan that was meant."""
 
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,11 @@ import pytest
 from django.db import connection
 from numpy.typing import NDArray
 from pgvector import HalfVector
+from pgvector.django import CosineDistance
 
-from search import indexing, neighbours
+from search import indexing
 from search.models import Dataset, Embedding, Encoder, Image
-from search.neighbours import MAX_HITS, Scope, nearest
+from search.neighbours import MAX_HITS, Place, Scope, count, nearest, ranking
 
 DIM = 16
 
@@ -86,6 +89,35 @@ def test_pages_follow_each_other_without_gap_or_repetition(encoder: Encoder) -> 
     assert pages == whole[:90]
 
 
+def test_pages_follow_a_place_past_a_thousand_hits(encoder: Encoder) -> None:
+    vectors = unit_vectors(1300)
+    scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+    assert walked(vectors[0], encoder, scope, k=400) == ranked(vectors[0], encoder)
+
+
+def test_an_offset_past_a_thousand_hits_is_counted_on(encoder: Encoder) -> None:
+    vectors = unit_vectors(1300)
+    scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+    hits = nearest(vectors[0], encoder, scope, k=24, offset=1200).hits
+    assert [hit.id for hit in hits] == ranked(vectors[0], encoder)[1200:1224]
+
+
+def walked(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, *, k: int) -> list[int]:
+    """Return the ids of page after page, to the last one."""
+    ids: list[int] = []
+    after: Place | None = None
+    while hits := nearest(vector, encoder, scope, k=k, offset=len(ids), after=after).hits:
+        ids += [hit.id for hit in hits]
+        after = Place(hits[-1].distance, hits[-1].id)
+    return ids
+
+
+def ranked(vector: NDArray[np.float32], encoder: Encoder) -> list[int]:
+    """Return the ids of all images, by a plain statement without a limit."""
+    found = Embedding.objects.filter(encoder=encoder).order_by(CosineDistance("vector", HalfVector(vector)), "image_id")
+    return list(found.values_list("image_id", flat=True))
+
+
 def test_the_image_searched_with_can_be_left_out(encoder: Encoder) -> None:
     vectors = unit_vectors(20)
     scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
@@ -99,20 +131,47 @@ def test_the_image_searched_with_can_be_left_out(encoder: Encoder) -> None:
         ({"split": "test"}, {"splits": ("test",)}),
         ({"label": "apple"}, {"labels": ("apple", "pear")}),
         ({"tags": ["fruit", "red"]}, {"tags": ("red",)}),
+        ({"format": "JPEG"}, {"formats": ("JPEG", "WEBP")}),
+        ({"width": 3}, {"orientation": "landscape"}),
+        ({"height": 3}, {"orientation": "portrait"}),
+        ({"width": 900}, {"min_edge": 800}),
+        ({"width": 900}, {"min_edge": 900, "max_edge": 900}),
+        ({"source": "holiday/Beach 50%_off.png"}, {"words": ("beach", "0%_o")}),
+        ({"source": "b.png", "label": "Beach", "tags": ["sea"]}, {"words": ("SEA", "bea")}),
     ],
 )
 def test_filters_on_images_never_shorten_the_answer(
-    encoder: Encoder, fields: dict[str, str], scope: dict[str, tuple[str, ...]]
+    encoder: Encoder, fields: dict[str, Any], scope: dict[str, Any]
 ) -> None:
     fill(encoder, "a", unit_vectors(300))
     dataset = fill(encoder, "a", unit_vectors(12, seed=5), **fields)
-    answer = nearest(unit_vectors(1)[0], encoder, Scope(dataset_ids=(dataset.pk,), **scope), k=12)
-    assert len(answer.hits) == 12
+    wanted = Scope(dataset_ids=(dataset.pk,), **scope)
+    assert len(nearest(unit_vectors(1)[0], encoder, wanted, k=13).hits) == 12
+    assert count(encoder, wanted) == 12
 
 
-@pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (MAX_HITS + 1, 0), (10, MAX_HITS), (10, -1)])
+def test_images_are_filtered_by_the_day_they_were_added(encoder: Encoder) -> None:
+    dataset = fill(encoder, "a", unit_vectors(20))
+    old = Image.objects.order_by("pk")[:7]
+    Image.objects.filter(pk__in=old).update(created_at=datetime(2024, 5, 17, 23, 59, tzinfo=UTC))
+    everything = Scope(dataset_ids=(dataset.pk,))
+    day = date(2024, 5, 17)
+    assert count(encoder, replace(everything, added_from=day, added_to=day)) == 7
+    assert count(encoder, replace(everything, added_to=date(2024, 5, 16))) == 0
+    assert count(encoder, replace(everything, added_from=date(2024, 5, 18))) == 13
+
+
+def test_a_scope_may_end_at_a_distance(encoder: Encoder) -> None:
+    vectors = unit_vectors(200)
+    scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+    whole = nearest(vectors[0], encoder, scope, k=200).hits
+    near = nearest(vectors[0], encoder, replace(scope, max_distance=whole[30].distance), k=200).hits
+    assert near == whole[:31]
+
+
+@pytest.mark.parametrize(("k", "offset"), [(0, 0), (-1, 0), (MAX_HITS + 1, 0), (10, -1)])
 def test_it_refuses_a_page_that_cannot_be(encoder: Encoder, k: int, offset: int) -> None:
-    with pytest.raises(ValueError, match="k must be at least 1"):
+    with pytest.raises(ValueError, match="k must be from 1 to 1000"):
         nearest(unit_vectors(1)[0], encoder, Scope(dataset_ids=(1,)), k=k, offset=offset)
 
 
@@ -174,20 +233,30 @@ class TestWithAnIndex:
         indexing.build(encoder)
         assert len(nearest(vectors[0], encoder, scope, k=k).hits) == k
 
+    def test_pages_through_the_index_and_past_it_repeat_nothing(self, encoder: Encoder) -> None:
+        vectors = unit_vectors(1500)
+        scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+        indexing.build(encoder)
+        assert not nearest(vectors[0], encoder, scope, k=300).exact
+        ids = walked(vectors[0], encoder, scope, k=300)
+        assert len(ids) == len(set(ids))
+        # What the walk for the first page passed by is on no later one.
+        assert len(ids) >= 1490
+
     def test_small_datasets_are_found_where_the_index_passes_them_by(
         self, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         vectors = unit_vectors(1530)
         large, small = fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
         indexing.build(encoder)
-        walk = neighbours._by_index
+        walk = ranking._by_index
 
         def pass_by(*given: Any) -> list[Any]:
             """Walk as if nothing led to the small dataset."""
             *to, depth = given
             return [row for row in walk(*to, depth + 30) if row[3] != small.name][:depth]
 
-        monkeypatch.setattr(neighbours, "_by_index", pass_by)
+        monkeypatch.setattr(ranking, "_by_index", pass_by)
         scope = Scope(dataset_ids=(large.pk, small.pk))
         answer = nearest(vectors[1510], encoder, scope, k=20)
         exact = nearest(vectors[1510], encoder, scope, k=20, by="comparison")
@@ -205,7 +274,7 @@ class TestWithAnIndex:
         vectors = unit_vectors(1530)
         large, small = fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
         indexing.build(encoder)
-        monkeypatch.setattr(neighbours, "_by_index", lambda *given: [])
+        monkeypatch.setattr(ranking, "_by_index", lambda *given: [])
         scope = Scope(dataset_ids=(large.pk, small.pk))
         answer = nearest(vectors[3], encoder, scope, k=20)
         assert answer.exact
@@ -216,7 +285,7 @@ class TestWithAnIndex:
         ids = [fill(encoder, f"small {n}", vectors[30 * n : 30 * n + 30]).pk for n in range(5)]
         ids.append(fill(encoder, "not so small", vectors[200:240]).pk)
         # Three times thirty are the hundred that may be compared.
-        assert neighbours._small_datasets(encoder, Scope(dataset_ids=tuple(ids))) == tuple(ids[:3])
+        assert ranking._small_datasets(encoder, Scope(dataset_ids=tuple(ids))) == tuple(ids[:3])
 
     def test_without_an_index_a_large_scope_is_compared_exactly(self, encoder: Encoder) -> None:
         vectors = unit_vectors(300)

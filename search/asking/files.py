@@ -1,0 +1,123 @@
+"""The answer to a search as a file: CSV for spreadsheets, JSON for programs; and chosen pictures as an archive."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from collections.abc import Iterable
+from io import BytesIO, StringIO
+from pathlib import PurePosixPath
+from typing import Any
+
+from embeddings.images import RefusedImage, rendition
+from embeddings.images.decoding import content_of
+from search.asking.results import Results
+from search.models import Image
+
+COLUMNS = "rank id source label dataset distance similarity chance url".split()
+# Spreadsheets take a cell that begins so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+MOST_ZIPPED = 500
+MOST_ZIPPED_BYTES = 300_000_000
+RENDITION_EDGE = 1600
+
+
+class TooMuch(Exception):
+    """More than an archive is made of at once; the message says how much that is."""
+
+
+def rows_of(results: Results, root: str) -> list[dict[str, Any]]:
+    """Return one row a hit, nearest first. root: what stands before the addresses of this site."""
+    return [
+        {
+            "rank": rank,
+            "id": hit.id,
+            "source": hit.source,
+            "label": hit.label,
+            "dataset": hit.dataset,
+            "distance": round(hit.distance, 6),
+            "similarity": round(hit.similarity, 6) if results.shows_similarity else None,
+            "chance": worth.chance if worth else None,
+            "url": root + hit.url,
+        }
+        for rank, (hit, worth) in enumerate(results.judged, results.first)
+    ]
+
+
+def rows_of_images(images: Iterable[Image], root: str) -> list[dict[str, Any]]:
+    """Return one row an image, of those columns that images have by themselves."""
+    return [
+        {
+            "id": image.pk,
+            "source": image.source,
+            "label": image.label,
+            "dataset": image.dataset.name,
+            "tags": " ".join(image.tags) if image.tags else "",
+            "width": image.width,
+            "height": image.height,
+            "sha256": image.sha256,
+            "url": root + image.get_absolute_url(),
+        }
+        for image in images
+    ]
+
+
+def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    """Return rows as CSV with a head; text that a spreadsheet would compute is quoted by an apostrophe."""
+    text = StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def as_json(results: Results, rows: list[dict[str, Any]]) -> str:
+    """Return rows as JSON with how they were found."""
+    told = {
+        "encoder": results.encoder.name,
+        "exact": results.answer.exact,
+        "n_searched": results.n_searched,
+        "hits": rows,
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+
+
+def zipped(images: list[Image], *, originals: bool) -> bytes:
+    """Return an archive of pictures, in a folder for each label: the originals, or JPEGs without metadata of them.
+
+    What cannot be read is left out. Raises TooMuch.
+    """
+    n_bytes = sum(image.n_bytes for image in images)
+    if len(images) > MOST_ZIPPED or n_bytes > MOST_ZIPPED_BYTES:
+        raise TooMuch(f"{MOST_ZIPPED} pictures or {MOST_ZIPPED_BYTES // 1_000_000} MB fit into one archive.")
+    content = BytesIO()
+    taken: set[str] = set()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        for image in images:
+            picture = _picture(image, originals)
+            if picture is not None:
+                name = _free_name(image, taken, "" if originals else ".jpg")
+                taken.add(name)
+                archive.writestr(name, picture)
+    return content.getvalue()
+
+
+def _picture(image: Image, original: bool) -> bytes | None:
+    try:
+        return content_of(image.original) if original else rendition(image.original, long_edge=RENDITION_EDGE)
+    except RefusedImage:
+        return None
+
+
+def _free_name(image: Image, taken: set[str], suffix: str) -> str:
+    path = PurePosixPath(image.name)
+    path = path.with_suffix(suffix) if suffix and path.stem else path
+    folder = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in image.label).strip()
+    stem = f"{folder}/{path.stem}" if folder else path.stem
+    name = f"{stem}{path.suffix}"
+    return f"{stem}-{image.pk}{path.suffix}" if name in taken else name
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,0 +1,109 @@
+"""What a search answers with: hits that are finished for display, and how they were found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One image of an answer, finished for display: no row has to be read for it."""
+
+    id: int
+    source: str
+    label: str
+    dataset: str
+    dataset_slug: str
+    distance: float
+    sha256: str
+    width: int
+    height: int
+    split: str
+    format: str
+    n_bytes: int
+    created_at: datetime
+    tags: tuple[str, ...] = ()
+
+    @property
+    def similarity(self) -> float:
+        """1 - cosine distance, -1..1, for display only."""
+        return 1.0 - self.distance
+
+    @property
+    def n_pixels(self) -> int:
+        return self.width * self.height
+
+    @property
+    def name(self) -> str:
+        return self.source.replace("\\", "/").rpartition("::")[2].rpartition("/")[2]
+
+    @property
+    def url(self) -> str:
+        return reverse("image", args=[self.id])
+
+    @property
+    def thumbnail_url(self) -> str:
+        return reverse("thumbnail", args=[self.id, self.sha256[:12]])
+
+    @property
+    def picture_url(self) -> str:
+        return reverse("picture", args=[self.id, self.sha256[:12]])
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "source": self.source,
+            "label": self.label,
+            "dataset": self.dataset,
+            "distance": round(self.distance, 6),
+            "similarity": round(self.similarity, 6),
+            "url": self.url,
+            "thumbnail_url": self.thumbnail_url,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The hits of a search, nearest first, and how they were found."""
+
+    hits: list[Hit] = field(default_factory=list)
+    exact: bool = True
+    search_ms: float = 0.0
+
+
+COLUMNS = (
+    "image.id, image.source, image.label, dataset.name, dataset.slug, nearest.distance, image.sha256, "
+    "image.width, image.height, image.split, image.format, image.n_bytes, image.created_at, image.tags"
+)
+DISTANCE = 5  # its place among the columns
+# Ties are broken out here: inside, a second sort key would keep the index from being used.
+DETAILS = """
+JOIN search_image image ON image.id = nearest.image_id
+JOIN search_dataset dataset ON dataset.id = image.dataset_id
+ORDER BY nearest.distance, nearest.image_id
+"""
+
+
+def hit_of(row: tuple[Any, ...]) -> Hit:
+    """Return the hit in a row of COLUMNS."""
+    image_id, source, label, dataset, slug, distance, sha256, width, height, split, format_, n_bytes, added, tags = row
+    return Hit(
+        id=image_id,
+        source=source,
+        label=label,
+        dataset=dataset,
+        dataset_slug=slug,
+        distance=float(distance),
+        sha256=sha256,
+        width=width,
+        height=height,
+        split=split,
+        format=format_,
+        n_bytes=n_bytes,
+        created_at=added,
+        tags=tuple(tags),
+    )

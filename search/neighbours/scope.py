@@ -1,0 +1,132 @@
+"""Which images may answer a search, and the SQL that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal
+
+from django.db import connection
+
+from search.models import Encoder
+
+Orientation = Literal["", "landscape", "portrait", "square"]
+_ORIENTATIONS = {
+    "landscape": "scoped.width > scoped.height",
+    "portrait": "scoped.width < scoped.height",
+    "square": "scoped.width = scoped.height",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Which images may answer. What is empty or None filters nothing; of several labels or formats any will do."""
+
+    dataset_ids: tuple[int, ...]
+    splits: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()  # all of them
+    formats: tuple[str, ...] = ()
+    orientation: Orientation = ""
+    min_edge: int | None = None  # of the longer side, in pixels
+    max_edge: int | None = None
+    added_from: date | None = None
+    added_to: date | None = None  # that day included
+    words: tuple[str, ...] = ()  # each of which is in the source, the label or a tag, in any case of letters
+    max_distance: float | None = None
+    without_image_ids: tuple[int, ...] = ()
+
+    def without(self, *image_ids: int) -> Scope:
+        """Return this scope less some images: those that are searched with."""
+        return replace(self, without_image_ids=(*self.without_image_ids, *image_ids))
+
+    @property
+    def filters_images(self) -> bool:
+        """Whether there is a condition on what images are, for which their rows have to be read."""
+        return bool(
+            self.splits
+            or self.labels
+            or self.tags
+            or self.formats
+            or self.orientation
+            or self.min_edge
+            or self.max_edge
+            or self.added_from
+            or self.added_to
+            or self.words
+        )
+
+
+def count(encoder: Encoder, scope: Scope) -> int:
+    """Return how many images in scope an encoder has embedded, however far they are."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) FROM search_embedding embedding {image_join(scope)} "
+            f"WHERE embedding.encoder_id = %(encoder)s AND {conditions(scope)}",
+            {"encoder": encoder.pk, **parameters(scope)},
+        )
+        (n,) = cursor.fetchone()
+    return int(n)
+
+
+def image_join(scope: Scope) -> str:
+    """Return the join of `embedding` to the rows of images, `scoped`, where the scope has conditions on them."""
+    return "JOIN search_image scoped ON scoped.id = embedding.image_id" if scope.filters_images else ""
+
+
+def conditions(scope: Scope) -> str:
+    """Return the scope as conditions on `embedding` and `scoped`, for the parameters of `parameters`."""
+    found = ["embedding.dataset_id = ANY(%(datasets)s)"]
+    if scope.without_image_ids:
+        found.append("embedding.image_id <> ALL(%(without)s)")
+    return " AND ".join([*found, *image_conditions(scope)])
+
+
+def image_conditions(scope: Scope) -> list[str]:
+    """Return the conditions on rows of images, `scoped`."""
+    found = []
+    if scope.splits:
+        found.append("scoped.split = ANY(%(splits)s)")
+    if scope.labels:
+        found.append("scoped.label = ANY(%(labels)s)")
+    if scope.tags:
+        found.append("scoped.tags @> %(tags)s::varchar[]")
+    if scope.formats:
+        found.append("scoped.format = ANY(%(formats)s)")
+    if scope.orientation:
+        found.append(_ORIENTATIONS[scope.orientation])
+    if scope.min_edge:
+        found.append("greatest(scoped.width, scoped.height) >= %(min_edge)s")
+    if scope.max_edge:
+        found.append("greatest(scoped.width, scoped.height) <= %(max_edge)s")
+    if scope.added_from:
+        found.append("scoped.created_at >= %(added_from)s::date")
+    if scope.added_to:
+        found.append("scoped.created_at < %(added_to)s::date + 1")
+    if scope.words:
+        found.append(
+            "concat_ws(' ', scoped.source, scoped.label, array_to_string(scoped.tags, ' ')) ILIKE ALL(%(words)s)"
+        )
+    return found
+
+
+def parameters(scope: Scope) -> dict[str, Any]:
+    """Return what the conditions name."""
+    return {
+        "datasets": list(scope.dataset_ids),
+        "without": list(scope.without_image_ids),
+        "splits": list(scope.splits),
+        "labels": list(scope.labels),
+        "tags": list(scope.tags),
+        "formats": list(scope.formats),
+        "min_edge": scope.min_edge,
+        "max_edge": scope.max_edge,
+        "added_from": scope.added_from,
+        "added_to": scope.added_to,
+        "words": [f"%{_escaped(word)}%" for word in scope.words],
+    }
+
+
+def _escaped(word: str) -> str:
+    """Return a word in which the signs of a pattern stand for themselves."""
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

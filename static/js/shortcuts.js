@@ -1,0 +1,50 @@
+// Keys for what is done often, and the sheet that lists them.
+const sheet = () => document.getElementById("shortcuts");
+
+function focusHit(by) {
+  const links = [...document.querySelectorAll(".answer .tile-link")];
+  const at = links.indexOf(document.activeElement?.closest?.("li")?.querySelector(".tile-link"));
+  links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+}
+
+function press(selector) {
+  const target = document.querySelector(selector);
+  if (target?.matches("details")) {
+    target.open = !target.open;
+    if (target.open) target.querySelector("input, select, a")?.focus();
+  } else target?.click();
+}
+
+function inHit(selector) {
+  document.activeElement?.closest?.(".tile")?.querySelector(selector)?.click();
+}
+
+const KEYS = {
+  "?": () => sheet().showModal(),
+  "/": () => document.getElementById("id_words")?.focus(),
+  u: () => document.getElementById("id_picture")?.click(),
+  c: () => (document.querySelector(".crop-frame") ? document.querySelector(".crop-frame").focus() : press("#crop-start")),
+  f: () => press("details[data-panel=filters]"),
+  v: () => press("details[data-panel=beside]"),
+  j: () => focusHit(1),
+  k: () => focusHit(-1),
+  "+": () => inHit(".tile-mark[data-sign='+']"),
+  "-": () => inHit(".tile-mark[data-sign='-']"),
+  s: () => inHit(".tile-similar"),
+  x: () => inHit("input[name=chosen]"),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.target.closest?.("input:not([type=checkbox], [type=file]), select, textarea")) return;
+  const action = KEYS[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("[data-shortcuts]")) sheet().showModal();
+  const dialog = event.target.closest?.("#shortcuts");
+  if (dialog && (event.target === dialog || event.target.closest("[data-close]"))) dialog.close();
+});
