@@ -2,6 +2,6 @@
 
 from search.neighbours.hits import Answer, Hit
 from search.neighbours.ranking import MAX_HITS, Place, index_name, nearest
-from search.neighbours.scope import Scope, count
+from search.neighbours.scope import Scope, count, in_scope
 
-__all__ = ["MAX_HITS", "Answer", "Hit", "Place", "Scope", "count", "index_name", "nearest"]
+__all__ = ["MAX_HITS", "Answer", "Hit", "Place", "Scope", "count", "in_scope", "index_name", "nearest"]

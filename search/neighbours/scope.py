@@ -69,6 +69,11 @@ def count(encoder: Encoder, scope: Scope) -> int:
     return int(n)
 
 
+def in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
+    """Return the scope's conditions on `embedding` and the image's row `scoped`, and their parameters."""
+    return conditions(scope), parameters(scope)
+
+
 def image_join(scope: Scope) -> str:
     """Return the join of `embedding` to the rows of images, `scoped`, where the scope has conditions on them."""
     return "JOIN search_image scoped ON scoped.id = embedding.image_id" if scope.filters_images else ""

@@ -1,0 +1,97 @@
+"""Whether two pictures are the same one: edited, mirrored, turned, or a part of each other.
+
+Their small grey pictures are laid over each other. The measure is normalised cross-correlation (J. P. Lewis, "Fast
+Template Matching", 1995), in which brightness and contrast cancel out.
+"""
+
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from PIL import Image
+
+from embeddings.images.decoding import content_of, decoded, fitted_size
+
+Grey = Image.Image
+# What the second picture is to the first: the same, the same mirrored or turned, what it was cut out of, or its part.
+Relation = Literal["same", "turned", "whole", "part"]
+
+# From here on two pictures are the same. Photographs of one product on one shelf reach it in 1 case of 452 among the
+# five that are nearest by their vectors, .85 in 11; half of a photograph reaches it in 92 of 100.
+SAME: Final = 0.93
+# Grey levels of standard deviation below which a picture is plain, and the same as anything plain.
+_PLAIN: Final = 6.0
+
+_EDGE: Final = 40  # of the whole picture, in pixels
+_STEP: Final = 2  # from one width of the part to the next that is tried
+_LEAST_SHARE: Final = 0.4  # of the whole's width; what is smaller shows too little at this size
+_LEAST_EDGE: Final = 5
+# At half the size a sixteenth of the work tells most strangers.
+_STRANGER: Final = 0.75
+
+
+def grey(source: bytes | Path) -> Grey:
+    """Return the small grey picture to compare, of a picture or of its thumbnail. Raises RefusedImage."""
+    edge = 2 * _EDGE  # a part is compared at up to twice the size of its whole
+    _, picture = decoded(content_of(source), edge=1, long_edge=2 * edge)
+    return picture.convert("L").resize(fitted_size(picture.size, edge), Image.Resampling.BOX)
+
+
+def relation(query: Grey, found: Grey) -> Relation | None:
+    """Return what a picture that was found is to the query, or None where they are different or one of them is plain.
+
+    query and found: of `grey`. Parts are found from 40 % of the whole's width up, not turned.
+    """
+    if _is_plain(query) or _is_plain(found):
+        return None
+    if _stretched(query, found) >= SAME:
+        return "same"
+    if correlation(query, found) >= SAME:
+        return "whole"
+    if correlation(found, query) >= SAME:
+        return "part"
+    return "turned" if any(_stretched(query.transpose(turn), found) >= SAME for turn in Image.Transpose) else None
+
+
+def correlation(part: Grey, whole: Grey) -> float:
+    """Return how well the best place of `whole`, at the best size, shows `part`: 1 is the same, about .4 a stranger.
+
+    Strangers are told from pictures of half the size, and their figure is that one.
+    """
+    coarse = _correlation(part, whole, _EDGE // 2, _STEP // 2)
+    return coarse if coarse < _STRANGER else _correlation(part, whole, _EDGE, _STEP)
+
+
+def _correlation(part: Grey, whole: Grey, edge: int, step: int) -> float:
+    ground = _pixels(whole, fitted_size(whole.size, edge))
+    height, width = ground.shape
+    best = 0.0
+    for n_columns in range(width, round(_LEAST_SHARE * width) - 1, -step):
+        n_rows = round(n_columns * part.height / part.width)
+        if _LEAST_EDGE <= n_rows <= height and n_columns >= _LEAST_EDGE:
+            best = max(best, _best_place(_pixels(part, (n_columns, n_rows)), ground))
+    return best
+
+
+def _stretched(one: Grey, other: Grey) -> float:
+    """Return the correlation of two whole pictures, made the same size."""
+    size = fitted_size(other.size, _EDGE)
+    return _best_place(_pixels(one, size), _pixels(other, size))
+
+
+def _best_place(part: NDArray[np.float32], ground: NDArray[np.float32]) -> float:
+    windows = sliding_window_view(ground, part.shape).reshape(-1, part.size)
+    centred = (part - part.mean()).ravel()
+    variances = np.einsum("ij,ij->i", windows, windows) - part.size * windows.mean(axis=1) ** 2
+    lengths = np.sqrt(np.maximum(variances, 1.0)) * max(float(np.linalg.norm(centred)), 1.0)
+    return float((windows @ centred / lengths).max())
+
+
+def _pixels(picture: Grey, size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
+
+
+def _is_plain(picture: Grey) -> bool:
+    return float(np.asarray(picture).std()) < _PLAIN

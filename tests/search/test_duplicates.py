@@ -1,0 +1,157 @@
+"""Copies of a query among the images that may answer: the same file, the same picture, parts of it, nothing else."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from PIL import ImageEnhance, ImageOps
+from PIL.Image import Image as PillowImage
+
+from search import duplicates
+from search.duplicates import LIKELY_BITS, SURE_BITS, Copies
+from search.models import Dataset, Embedding, Encoder, Image
+from search.neighbours import Scope, nearest
+from tests.pictures import photo, saved
+
+DIM = 16
+PHASH = "0110" * 16
+
+
+@pytest.fixture
+def encoder(db: None) -> Encoder:
+    return Encoder.objects.create(name="random", family="fake", dim=DIM, weights_sha256="0" * 64, is_default=True)
+
+
+def unit(seed: int) -> NDArray[np.float32]:
+    vector = np.random.default_rng(seed).normal(size=DIM).astype(np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def flipped(n_bits: int, phash: str = PHASH) -> str:
+    """Return a hash that differs in the first n bits."""
+    return "".join("10"[int(bit)] for bit in phash[:n_bits]) + phash[n_bits:]
+
+
+def add(
+    encoder: Encoder, digit: str, *, name: str = "a", vector: NDArray[np.float32] | None = None, **fields: Any
+) -> int:
+    """Add an image that is like nothing, but for what is said of it."""
+    dataset, _ = Dataset.objects.get_or_create(name=name)
+    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready"}
+    image = Image.objects.create(dataset=dataset, sha256=digit * 64, **{**facts, "phash": "0011" * 16, **fields})
+    vector = unit(2) if vector is None else vector
+    Embedding.objects.create(image=image, encoder=encoder, dataset=dataset, vector=HalfVector(vector))
+    return image.pk
+
+
+def found(
+    encoder: Encoder, *, phash: str = PHASH, picture: bytes | None = None, limit: int = 50, **scope: Any
+) -> Copies:
+    within = Scope(dataset_ids=tuple(Dataset.objects.values_list("pk", flat=True)), **scope)
+    hits = nearest(unit(1), encoder, within, k=5).hits
+    return duplicates.find("f" * 64, phash, encoder, within, hits, picture=picture, limit=limit)
+
+
+def ids(copies: Copies) -> tuple[list[int], list[int]]:
+    return [copy.image_id for copy in copies.exact], [copy.image_id for copy in copies.near]
+
+
+def test_the_same_file_is_an_exact_copy_in_every_dataset_and_no_near_one(encoder: Encoder) -> None:
+    same = {"phash": PHASH, "vector": unit(1)}
+    first, second = add(encoder, "f", **same), add(encoder, "f", name="b", **same)
+    add(encoder, "0")
+    copies = found(encoder)
+    assert ids(copies) == ([first, second], [])
+    assert {(copy.kind, copy.reason) for copy in copies.exact} == {("exact", "the same file")}
+
+
+def test_images_that_are_like_nothing_are_no_copies(encoder: Encoder) -> None:
+    add(encoder, "0")
+    assert ids(found(encoder)) == ([], [])
+
+
+def test_a_hash_that_is_near_enough_makes_a_copy_sure(encoder: Encoder) -> None:
+    near = add(encoder, "0", phash=flipped(SURE_BITS))
+    same = add(encoder, "1", phash=PHASH)
+    add(encoder, "2", phash=flipped(SURE_BITS + 1), vector=unit(1))
+    copies = found(encoder)
+    assert ids(copies) == ([], [same, near])
+    assert [copy.reason for copy in copies.near] == ["the same picture", "the same picture, 2 of 64 bits differ"]
+    assert copies.by_image[near].kind == "near"
+
+
+@pytest.mark.parametrize("plain", ["0" * 64, "1" * 64, "0" * 60 + "1111"])
+def test_plain_pictures_are_no_copies_of_each_other(plain: str, encoder: Encoder) -> None:
+    add(encoder, "0", phash=plain)
+    add(encoder, "1", phash=None)
+    assert ids(found(encoder, phash=plain)) == ([], [])
+
+
+@pytest.mark.parametrize("scope", [{"splits": ("test",)}, {"labels": ("apple",)}, {"tags": ("red",)}])
+def test_filters_hold_for_copies_of_every_kind(encoder: Encoder, scope: dict[str, tuple[str, ...]]) -> None:
+    wanted = {"split": "test", "label": "apple", "tags": ["red"]}
+    for name, fields in (("here", wanted), ("there", {})):
+        add(encoder, "f", name=name, **fields)
+        add(encoder, "1", name=name, phash=PHASH, **fields)
+    exact, near = ids(found(encoder, **scope))
+    here = list(Image.objects.filter(dataset__name="here").order_by("pk").values_list("pk", flat=True))
+    assert (exact, near) == (here[:1], here[1:])
+
+
+def test_datasets_out_of_scope_and_the_query_itself_are_left_out(encoder: Encoder) -> None:
+    itself = add(encoder, "f", phash=PHASH, vector=unit(1))
+    add(encoder, "f", name="private", phash=PHASH, vector=unit(1))
+    scope = Scope(dataset_ids=(Dataset.objects.get(name="a").pk,)).without(itself)
+    hits = nearest(unit(1), encoder, scope, k=5).hits
+    assert ids(duplicates.find("f" * 64, PHASH, encoder, scope, hits)) == ([], [])
+
+
+def test_no_more_are_returned_than_asked_for_the_surest_first(encoder: Encoder) -> None:
+    by_bits = {bits: add(encoder, str(bits), phash=flipped(bits)) for bits in (2, 0, 1)}
+    assert ids(found(encoder, limit=2)) == ([], [by_bits[0], by_bits[1]])
+
+
+WHOLE, STRANGER = photo(320, 240, seed=3), photo(320, 240, seed=4)
+CUT_OUT = WHOLE.crop((30, 40, 230, 190))
+
+
+def thumbnail(picture: PillowImage) -> str:
+    content = saved(picture, "JPEG")
+    return default_storage.save(f"thumbnails/{sha256(content).hexdigest()}.jpg", ContentFile(content))
+
+
+@pytest.mark.parametrize(
+    ("query", "stored", "reason"),
+    [
+        (ImageEnhance.Contrast(WHOLE).enhance(0.7), WHOLE, "the same picture, edited"),
+        (ImageOps.mirror(WHOLE), WHOLE, "the same picture, mirrored or turned"),
+        (CUT_OUT, WHOLE, "your picture is a part of it"),
+        (WHOLE, CUT_OUT, "a part of your picture"),
+    ],
+)
+def test_the_first_hits_are_looked_at(encoder: Encoder, query: PillowImage, stored: PillowImage, reason: str) -> None:
+    source, _ = add(encoder, "0", thumbnail=thumbnail(stored)), add(encoder, "1", thumbnail=thumbnail(STRANGER))
+    assert ids(found(encoder)) == ([], [])
+    copies = found(encoder, picture=saved(query, "PNG"))
+    assert [(copy.image_id, copy.reason) for copy in copies.near] == [(source, reason)]
+
+
+def test_images_with_likely_hashes_are_looked_at_though_they_are_no_hits(encoder: Encoder) -> None:
+    for name in "01234":
+        add(encoder, name, vector=unit(1))
+    source = add(encoder, "5", thumbnail=thumbnail(WHOLE), vector=-unit(1), phash=flipped(LIKELY_BITS))
+    add(encoder, "6", thumbnail=thumbnail(WHOLE), vector=-unit(1), phash=flipped(LIKELY_BITS + 1))
+    assert ids(found(encoder, picture=saved(WHOLE, "PNG"))) == ([], [source])
+
+
+def test_a_lost_thumbnail_is_passed_over(encoder: Encoder) -> None:
+    add(encoder, "0", thumbnail="thumbnails/lost.jpg")
+    source, _ = add(encoder, "1", thumbnail=thumbnail(WHOLE)), add(encoder, "2", thumbnail="")
+    assert ids(found(encoder, picture=saved(WHOLE, "PNG"))) == ([], [source])
