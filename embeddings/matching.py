@@ -18,7 +18,7 @@ class Match:
 
     first, second: float32 (rows, columns), 0..1, how much each location takes part in the likeness.
     pairs: places that answer to each other, the surest first, at most five: (x, y) in the first and in the second
-    picture, as fractions of width and height from the top left, and the cosine of their centred features.
+    picture, as fractions of width and height from the top left, and the correlation of their features, up to 1.
     """
 
     first: Heat
@@ -44,19 +44,21 @@ def match(first: NDArray[np.float32], second: NDArray[np.float32]) -> Match:
     )
 
 
-# The cosine of centred features below which places of strangers lie, and above which those of one thing do.
-_STRANGE, _SAME = 0.25, 0.75
-_LEAST_COSINE = 0.4
+# Correlations of places in pictures of strangers seldom pass the first, those in pictures of one thing often reach the
+# second: of 240 pairs each of the Grocery Store photographs, 90 % of the strangers' best matches stay below .44 with
+# MobileNetV2 and .40 with EfficientNet-Lite0; the best tenth of those in one class lies above .70 and .69.
+_STRANGE, _SAME = 0.3, 0.75
+_LEAST_CORRELATION = 0.5
 
 
 def _likeness(ones: Heat, others: Heat) -> Heat:
-    """Return the cosine of each location of one with each of the other, after the mean over both maps is taken off.
+    """Return the correlation over the channels of each location of one with each of the other.
 
-    Features after a ReLU all share a large part, by which any two places have a cosine of .5; and where the pictures
-    differ as a whole, it is that difference that taking off the mean leaves, with opposite signs.
+    After a ReLU all features are positive, and the cosine of any two places is .4 or more. Taking each place's own mean
+    off brings that to .2 and keeps what tells one thing from another (AUC .80 place by place, as the cosine's). Taking
+    the mean place of both pictures off does not (.60): a heap of fruit is then like nothing.
     """
-    mean = (ones.mean(axis=0) + others.mean(axis=0)) / 2
-    return _unit(ones - mean) @ _unit(others - mean).T
+    return _centred(ones) @ _centred(others).T
 
 
 def _heat(locations: Heat, pooled: Heat, best: Heat) -> Heat:
@@ -75,8 +77,9 @@ def _smooth(values: Heat) -> Heat:
     return values * values * (3 - 2 * values)
 
 
-def _unit(vectors: Heat) -> Heat:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+def _centred(locations: Heat) -> Heat:
+    deviations = locations - locations.mean(axis=1, keepdims=True)
+    return deviations / np.maximum(np.linalg.norm(deviations, axis=1, keepdims=True), 1e-12)
 
 
 def _pairs(
@@ -85,7 +88,7 @@ def _pairs(
     """Return the mutual nearest neighbours, the hottest first, none beside another in either picture."""
     nearest, back = likeness.argmax(axis=1), likeness.argmax(axis=0)
     mutual = np.flatnonzero(back[nearest] == np.arange(len(nearest)))
-    mutual = mutual[likeness[mutual, nearest[mutual]] >= _LEAST_COSINE]
+    mutual = mutual[likeness[mutual, nearest[mutual]] >= _LEAST_CORRELATION]
     warmth = heat[mutual] * other_heat[nearest[mutual]]
     chosen: list[tuple[int, int]] = []
     for one in mutual[np.argsort(-warmth, kind="stable")]:

@@ -4,7 +4,9 @@ This package and `embeddings.sample` are the only places that import Pillow.
 """
 
 from embeddings.images.decoding import Header, read_header, sha256_of
+from embeddings.images.overlays import heated
 from embeddings.images.preparing import (
+    Crop,
     Prepared,
     PreparedQuery,
     hamming,
@@ -18,11 +20,13 @@ from embeddings.images.preparing import (
 from embeddings.images.refusals import RefusedImage
 
 __all__ = [
+    "Crop",
     "Header",
     "Prepared",
     "PreparedQuery",
     "RefusedImage",
     "hamming",
+    "heated",
     "jpeg_of",
     "png_of",
     "prepare",

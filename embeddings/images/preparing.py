@@ -26,6 +26,9 @@ INPUT_FILTER: Final = Image.Resampling.BILINEAR
 INPUT_MARGIN: Final = 2
 LARGEST_EDGE: Final = 100_000  # no picture is decoded larger, however small the crop
 
+# x, y, width, height as fractions of the upright picture.
+Crop = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prepared(Header):
@@ -66,16 +69,14 @@ def prepare(source: bytes | Path, *, input_size: int, thumbnail: bool = True) ->
     )
 
 
-def prepare_query(
-    source: bytes | Path, *, input_size: int, crop: tuple[float, float, float, float] | None = None
-) -> PreparedQuery:
+def prepare_query(source: bytes | Path, *, input_size: int, crop: Crop | None = None) -> PreparedQuery:
     """Decode a picture to search with; without a crop the input equals that of `prepare` to the last bit.
 
     crop: x, y, width, height as fractions of the upright picture.
     Raises RefusedImage, with code "crop" if the crop is not inside the picture.
     """
     content = content_of(source)
-    x, y, width, height = _checked(crop) if crop else (0.0, 0.0, 1.0, 1.0)
+    width, height = _checked(crop)[2:] if crop else (1.0, 1.0)
     edge = round(min(INPUT_MARGIN * input_size / min(width, height), LARGEST_EDGE))
     header, picture = decoded(content, edge=edge, long_edge=THUMBNAIL_EDGE)
     # A decode too small for the preview is not made larger but repeated: the input's pixels stay those of `prepare`.
@@ -85,7 +86,7 @@ def prepare_query(
         if serves
         else rendition(content, long_edge=PREVIEW_EDGE)
     )
-    region = _cropped(picture, x, y, width, height) if crop else picture
+    region = picture.crop(crop_box(picture.size, crop)) if crop else picture
     return PreparedQuery(**vars(header), phash=_phash(region), preview=preview, input=_squashed(region, input_size))
 
 
@@ -105,6 +106,18 @@ def png_of(pixels: NDArray[np.uint8]) -> bytes:
     content = BytesIO()
     Image.fromarray(pixels).save(content, "PNG")
     return content.getvalue()
+
+
+def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
+    """Return left, top, right, bottom of a crop in pixels of a picture of `size`, at least one of them.
+
+    Raises RefusedImage with code "crop" if the crop is not inside the picture.
+    """
+    x, y, crop_width, crop_height = _checked(crop)
+    width, height = size
+    left, top = min(int(x * width), width - 1), min(int(y * height), height - 1)
+    right, bottom = round((x + crop_width) * width), round((y + crop_height) * height)
+    return left, top, max(left + 1, right), max(top + 1, bottom)
 
 
 def warm_up() -> None:
@@ -141,7 +154,7 @@ def _phash(picture: Image.Image) -> str:
     return "".join("1" if bit else "0" for bit in imagehash.phash(grey).hash.flat)
 
 
-def _checked(crop: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+def _checked(crop: Crop) -> Crop:
     x, y, width, height = crop
     inside = x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 + 1e-6 and y + height <= 1 + 1e-6
     if not inside:  # nan is outside as well
@@ -149,9 +162,3 @@ def _checked(crop: tuple[float, float, float, float]) -> tuple[float, float, flo
             "crop", f"The crop must be x, y, width, height as fractions inside the picture, from 0 to 1; got {crop}."
         )
     return crop
-
-
-def _cropped(picture: Image.Image, x: float, y: float, width: float, height: float) -> Image.Image:
-    left, top = min(int(x * picture.width), picture.width - 1), min(int(y * picture.height), picture.height - 1)
-    right, bottom = round((x + width) * picture.width), round((y + height) * picture.height)
-    return picture.crop((left, top, max(left + 1, right), max(top + 1, bottom)))
