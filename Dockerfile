@@ -15,6 +15,8 @@ COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 IMGSIM_VAR=/var/lib/imgsim
 WORKDIR /app
 COPY . .
+# Later the folder is not the site's own to write into.
+RUN python -m imgsim_site.translations compile
 USER imgsim
 # The key signs nothing, it only lets the settings load. docker compose does this at each start again, for its volume.
 RUN SECRET_KEY=unused DATABASE_URL=postgresql://unused REDIS_URL=redis://unused python manage.py collectstatic --no-input

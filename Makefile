@@ -9,7 +9,7 @@ VENV_PYTHON := .venv/bin/python
 CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("ImgSim needs Python 3.11 or newer, and this is " \
 	+ sys.version.split()[0] + ". Name another: make PYTHON=python3.12")
 
-.PHONY: help setup setup-dev demo test lint screenshot bench clean
+.PHONY: help setup setup-dev demo test lint translations screenshot bench clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -37,6 +37,9 @@ lint: setup-dev  ## check style, types and the direction of imports
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m mypy imgsim_site search embeddings
 	@.venv/bin/lint-imports
+
+translations: setup-dev  ## bring locale/*.po up to the texts in templates and code, and say what is not translated
+	@$(VENV_PYTHON) -m imgsim_site.translations update
 
 bench: setup-dev  ## measure import throughput, query latency and index recall
 	@exec $(VENV_PYTHON) -m benchmarks

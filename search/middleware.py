@@ -1,4 +1,4 @@
-"""What is looked at in every request, before any view: text that no row can hold is refused."""
+"""What is looked at in every request, before any view: its language; text that no row can hold, which is refused."""
 
 from __future__ import annotations
 
@@ -6,8 +6,31 @@ from collections.abc import Callable, Iterator
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
 
 FORM = "application/x-www-form-urlencoded"
+# What programs ask for; they read English, whatever language the machine that they run on asks for.
+FOR_PROGRAMS = ("/api/", "/healthz", "/readyz")
+ENGLISH = "en"
+
+
+class PageLanguage(LocaleMiddleware):
+    """Answers pages in the language that was chosen on one, else in that of the browser; programs in English."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if not request.path_info.startswith(FOR_PROGRAMS):
+            super().process_request(request)
+            return
+        translation.activate(ENGLISH)
+        request.LANGUAGE_CODE = ENGLISH
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Say which language it is, and that another browser gets another one; of pictures and JSON neither is true."""
+        if not response.headers.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)
 
 
 class RefuseNul:
