@@ -12,14 +12,18 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from search import embedding, encoders
 from search.holding import deleting
+from search.language import wording
+from search.language.numbers import decimal, whole
 from search.models import Dataset, Embedding, Encoder, Evaluation, Image, IndexAudit, Job, Refusal
 from search.work import reconciling
 
 admin.site.site_header = admin.site.site_title = "ImgSim"
-admin.site.index_title = "Look after the galleries"
+admin.site.index_title = gettext_lazy("Look after the galleries")
 
 MAX_LABELS = 40
 IMAGE_FACTS = [
@@ -61,15 +65,15 @@ class DatasetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             )
         )
 
-    @admin.display(description="images", ordering="images_count")
+    @admin.display(description=gettext_lazy("images"), ordering="images_count")
     def n_images(self, dataset: Any) -> int:
         return dataset.images_count
 
-    @admin.display(description="waiting", ordering="pending_count")
+    @admin.display(description=gettext_lazy("waiting"), ordering="pending_count")
     def n_pending(self, dataset: Any) -> int:
         return dataset.pending_count
 
-    @admin.display(description="refused", ordering="refused_count")
+    @admin.display(description=gettext_lazy("refused"), ordering="refused_count")
     def n_refused(self, dataset: Any) -> int:
         return dataset.refused_count
 
@@ -87,25 +91,33 @@ class DatasetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Say how many images go with each dataset, where Django would list every one of perhaps 100,000."""
         chosen = Dataset.objects.filter(pk__in=[dataset.pk for dataset in objs])
         counted = chosen.order_by("name").values_list("name").annotate(n=Count("images"))
-        told = [f"Dataset {name} with {n:,} images and their embeddings" for name, n in counted]
+        told = [
+            ngettext(
+                "Dataset %(name)s with %(n)s image and its embeddings",
+                "Dataset %(name)s with %(n)s images and their embeddings",
+                n,
+            )
+            % {"name": name, "n": whole(n)}
+            for name, n in counted
+        ]
         counts = {
-            "datasets": len(told),
-            "images": Image.objects.filter(dataset__in=chosen.values("pk")).count(),
-            "embeddings": Embedding.objects.filter(dataset__in=chosen.values("pk")).count(),
+            _("datasets"): len(told),
+            _("images"): Image.objects.filter(dataset__in=chosen.values("pk")).count(),
+            _("embeddings"): Embedding.objects.filter(dataset__in=chosen.values("pk")).count(),
         }
-        needed = set() if request.user.has_perm("search.delete_dataset") else {"dataset"}
+        needed = set() if request.user.has_perm("search.delete_dataset") else {_("dataset")}
         return told, counts, needed, []
 
 
 class LabelFilter(admin.SimpleListFilter):
     """The most frequent labels, each with its number of images."""
 
-    title = "label"
+    title = gettext_lazy("label")
     parameter_name = "label"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         labelled = Image.objects.exclude(label="").order_by().values_list("label").annotate(n=Count("pk"))
-        return [(label, f"{label} ({n:,})") for label, n in labelled.order_by("-n", "label")[:MAX_LABELS]]
+        return [(label, f"{label} ({whole(n)})") for label, n in labelled.order_by("-n", "label")[:MAX_LABELS]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
         return queryset.filter(label=self.value()) if self.value() else queryset
@@ -114,7 +126,7 @@ class LabelFilter(admin.SimpleListFilter):
 class LabelForm(ActionForm):
     """The action's menu, and the label to set."""
 
-    label = forms.CharField(required=False, max_length=200, label="Label:")
+    label = forms.CharField(required=False, max_length=200, label=gettext_lazy("Label:"))
 
 
 @admin.register(Image)
@@ -131,10 +143,10 @@ class ImageAdmin(MadeElsewhere):
     fields = ["picture", "dataset", "label", "tags", "split", *IMAGE_FACTS]
     readonly_fields = ["picture", "dataset", *IMAGE_FACTS]
 
-    @admin.display(description="picture")
+    @admin.display(description=gettext_lazy("picture"))
     def picture(self, image: Image) -> SafeString | str:
         if not image.thumbnail:
-            return "none yet"
+            return _("none yet")
         # The longer edge is 72 pixels; style attributes are not allowed by the security policy.
         scale = 72 / max(image.width, image.height)
         width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -146,34 +158,40 @@ class ImageAdmin(MadeElsewhere):
             image.name,
         )
 
-    @admin.display(description="size", ordering="width")
+    @admin.display(description=gettext_lazy("size"), ordering="width")
     def size(self, image: Image) -> str:
         return f"{image.width} × {image.height}"
 
-    @admin.display(description="embedded by")
+    @admin.display(description=gettext_lazy("embedded by"))
     def embedded_by(self, image: Image) -> str:
-        return ", ".join(Encoder.objects.filter(embeddings__image=image).values_list("name", flat=True)) or "none yet"
+        return ", ".join(Encoder.objects.filter(embeddings__image=image).values_list("name", flat=True)) or _(
+            "none yet"
+        )
 
-    @admin.action(description="Set the label of the chosen images", permissions=["change"])
+    @admin.action(description=gettext_lazy("Set the label of the chosen images"), permissions=["change"])
     def set_label(self, request: HttpRequest, images: QuerySet[Image]) -> None:
         label = request.POST.get("label", "").strip()[:200]
         n_changed = images.order_by().update(label=label)
-        told = (
-            f"{n_changed:,} images are labelled {label!r} now." if label else f"{n_changed:,} images have no label now."
-        )
-        self.message_user(request, told, messages.SUCCESS)
+        if label:
+            told = ngettext(
+                "%(n)s image is labelled %(label)r now.", "%(n)s images are labelled %(label)r now.", n_changed
+            )
+        else:
+            told = ngettext("%(n)s image has no label now.", "%(n)s images have no label now.", n_changed)
+        self.message_user(request, told % {"n": whole(n_changed), "label": label}, messages.SUCCESS)
 
-    @admin.action(description="Embed the chosen images again, refused ones too", permissions=["change"])
+    @admin.action(description=gettext_lazy("Embed the chosen images again, refused ones too"), permissions=["change"])
     def embed_again(self, request: HttpRequest, images: QuerySet[Image]) -> None:
         try:
             encoder = encoders.default()
         except encoders.NoEncoder as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, wording.told(error), messages.ERROR)
             return
         ids = list(images.order_by("pk").values_list("pk", flat=True))
         n_waiting = embedding.forget(ids)
         reconciling.send(encoder, ids)
-        self.message_user(request, f"{n_waiting:,} images wait for the workers.", messages.SUCCESS)
+        told = ngettext("%(n)s image waits for the workers.", "%(n)s images wait for the workers.", n_waiting)
+        self.message_user(request, told % {"n": whole(n_waiting)}, messages.SUCCESS)
 
 
 @admin.register(Encoder)
@@ -188,7 +206,7 @@ class EncoderAdmin(MadeElsewhere):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Encoder]:
         return super().get_queryset(request).annotate(embedded_count=_count(Embedding.objects.all(), "encoder"))
 
-    @admin.display(description="embedded", ordering="embedded_count")
+    @admin.display(description=gettext_lazy("embedded"), ordering="embedded_count")
     def n_embedded(self, encoder: Any) -> int:
         return encoder.embedded_count
 
@@ -203,20 +221,28 @@ class EncoderAdmin(MadeElsewhere):
         chosen = Encoder.objects.filter(pk__in=[encoder.pk for encoder in objs])
         embeddings = Embedding.objects.filter(encoder__in=chosen.values("pk"))
         counted = chosen.order_by("name").values_list("name").annotate(n=Count("embeddings"))
-        told = [f"Encoder {name} with {n:,} embeddings" for name, n in counted]
-        counts = {"encoders": len(told), "embeddings": embeddings.count()}
-        needed = set() if request.user.has_perm("search.delete_encoder") else {"encoder"}
-        kept = [f"Encoder {one.name}: {why}" for one in chosen if (why := encoders.why_kept(one))]
+        told = [
+            ngettext("Encoder %(name)s with %(n)s embedding", "Encoder %(name)s with %(n)s embeddings", n)
+            % {"name": name, "n": whole(n)}
+            for name, n in counted
+        ]
+        counts = {_("encoders"): len(told), _("embeddings"): embeddings.count()}
+        needed = set() if request.user.has_perm("search.delete_encoder") else {_("encoder")}
+        kept = [
+            _("Encoder %(name)s: %(why)s") % {"name": one.name, "why": wording.told(why)}
+            for one in chosen
+            if (why := encoders.why_kept(one))
+        ]
         return told, counts, needed, kept
 
-    @admin.action(description="Make the chosen encoder the default", permissions=["change"])
+    @admin.action(description=gettext_lazy("Make the chosen encoder the default"), permissions=["change"])
     def make_default(self, request: HttpRequest, chosen: QuerySet[Encoder]) -> None:
         if chosen.count() != 1:
-            self.message_user(request, "Choose exactly one encoder.", messages.ERROR)
+            self.message_user(request, _("Choose exactly one encoder."), messages.ERROR)
             return
         encoder = chosen.get()
         encoders.set_default(encoder)
-        self.message_user(request, f"{encoder.name} is the default encoder now.", messages.SUCCESS)
+        self.message_user(request, _("%(name)s is the default encoder now.") % {"name": encoder.name}, messages.SUCCESS)
 
 
 class RefusalInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -225,7 +251,7 @@ class RefusalInline(admin.TabularInline):  # type: ignore[type-arg]
     can_delete = False
     fields = ["source", "code", "reason"]
     readonly_fields = ["source", "code", "reason"]
-    verbose_name_plural = "refused files"
+    verbose_name_plural = gettext_lazy("refused files")
 
     def has_add_permission(self, request: HttpRequest, obj: Job | None = None) -> bool:
         return False
@@ -256,13 +282,13 @@ class EvaluationAdmin(MadeElsewhere):
     def has_change_permission(self, request: HttpRequest, obj: Evaluation | None = None) -> bool:
         return False
 
-    @admin.display(description="mAP")
+    @admin.display(description=gettext_lazy("mAP"))
     def map(self, evaluation: Evaluation) -> str:
-        return f"{evaluation.metrics['map']:.4f}" if evaluation.metrics else "none"
+        return decimal(evaluation.metrics["map"], 4) if evaluation.metrics else _("none")
 
-    @admin.display(description="page")
+    @admin.display(description=gettext_lazy("page"))
     def page(self, evaluation: Evaluation) -> SafeString:
-        return format_html('<a href="{}">Look at it</a>', evaluation.get_absolute_url())
+        return format_html('<a href="{}">{}</a>', evaluation.get_absolute_url(), _("Look at it"))
 
 
 @admin.register(IndexAudit)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from embeddings.evaluation import bootstrap
 from embeddings.evaluation.bootstrap import Difference
@@ -15,19 +16,19 @@ from search.models import Dataset, Evaluation
 
 # What a table shows and is sorted by, with the words of its head.
 MEASURES = {
-    "precision@1": "Precision@1",
-    "precision@10": "Precision@10",
-    "recall@10": "Recall@10",
-    "hit_rate@10": "Hit rate@10",
-    "accuracy": "Retrieval accuracy",
-    "map": "mAP",
-    "ndcg@10": "nDCG@10",
+    "precision@1": _("Precision@1"),
+    "precision@10": _("Precision@10"),
+    "recall@10": _("Recall@10"),
+    "hit_rate@10": _("Hit rate@10"),
+    "accuracy": _("Retrieval accuracy"),
+    "map": _("mAP"),
+    "ndcg@10": _("nDCG@10"),
 }
 COSTS = {
-    "latency_ms": "Latency, ms",
-    "dim": "Dimension",
-    "bytes_per_image": "Bytes an image",
-    "images_per_s": "Images/s",
+    "latency_ms": _("Latency, ms"),
+    "dim": _("Dimension"),
+    "bytes_per_image": _("Bytes an image"),
+    "images_per_s": _("Images/s"),
 }
 # Of these more is worse.
 _ASCENDING = {"latency_ms", "dim", "bytes_per_image"}
@@ -76,7 +77,7 @@ class Comparison:
 
     @property
     def measure_words(self) -> str:
-        return MEASURES[self.measure]
+        return str(MEASURES[self.measure])
 
     @property
     def best(self) -> Row | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from search.evaluation.protocol import SPLITS, Protocol
 from search.forms.menus import offer
@@ -16,18 +18,18 @@ from search.models import Dataset, Embedding, Encoder, Image
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-_SPLITS = [(split, split) for split in SPLITS]
+_SPLITS = [("", gettext_lazy("As the dataset is divided")), *((split, split) for split in SPLITS)]
 
 
 class EvaluationForm(forms.Form):
     """Which encoders shall be evaluated on a dataset, and what asks what."""
 
     encoders = forms.MultipleChoiceField(
-        required=False, error_messages={"invalid_choice": "There is no encoder named %(value)s any more."}
+        required=False, error_messages={"invalid_choice": gettext_lazy("There is no encoder named %(value)s any more.")}
     )
     queries = forms.CharField(required=False, widget=forms.Select)
-    queries_split = forms.ChoiceField(required=False, choices=[("", "As the dataset is divided"), *_SPLITS])
-    gallery_split = forms.ChoiceField(required=False, choices=[("", "As the dataset is divided"), *_SPLITS])
+    queries_split = forms.ChoiceField(required=False, choices=_SPLITS)
+    gallery_split = forms.ChoiceField(required=False, choices=_SPLITS)
 
     def __init__(
         self, data: Mapping[str, Any] | None, *, dataset: Dataset, user: AbstractBaseUser | AnonymousUser
@@ -35,7 +37,7 @@ class EvaluationForm(forms.Form):
         super().__init__(data)
         self._dataset = dataset
         self._others = {one.slug: one for one in Dataset.objects.visible_to(user).exclude(pk=dataset.pk)}
-        offer(self, "queries", [("", "This dataset"), *((slug, one.name) for slug, one in self._others.items())])
+        offer(self, "queries", [("", _("This dataset")), *((slug, one.name) for slug, one in self._others.items())])
         ready = dataset.images.filter(status=Image.Status.READY).count()
         embedded = dict(
             Embedding.objects.filter(dataset=dataset).order_by().values_list("encoder__name").annotate(n=Count("pk"))
@@ -50,7 +52,7 @@ class EvaluationForm(forms.Form):
     def clean_queries(self) -> Dataset:
         slug = self.cleaned_data["queries"]
         if slug and slug not in self._others:
-            raise ValidationError("Choose one of the datasets to ask with.", code="unknown_dataset")
+            raise ValidationError(_("Choose one of the datasets to ask with."), code="unknown_dataset")
         return self._others[slug] if slug else self._dataset
 
     def protocol(self) -> Protocol:

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 from search.models.galleries import Dataset, Image
@@ -17,25 +18,31 @@ class Encoder(models.Model):
     """A network that turns pictures into vectors. Its files lie in a folder of its name under ENCODERS_ROOT."""
 
     class Distance(models.TextChoices):
-        COSINE = "cosine"
+        COSINE = "cosine", _("Cosine")
         L2 = "l2", "L2"
 
-    name = models.CharField(max_length=60, unique=True)
-    family = models.CharField(max_length=60)
-    dim = models.PositiveIntegerField()
-    distance = models.CharField(max_length=10, choices=Distance, default=Distance.COSINE)
-    spec = models.JSONField(default=dict)
-    weights_sha256 = models.CharField(max_length=64)
-    is_default = models.BooleanField("default", default=False)
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    family = models.CharField(_("family"), max_length=60)
+    dim = models.PositiveIntegerField(_("dimension"))
+    distance = models.CharField(_("distance"), max_length=10, choices=Distance, default=Distance.COSINE)
+    spec = models.JSONField(_("description"), default=dict)
+    weights_sha256 = models.CharField(_("SHA-256 of the weights"), max_length=64)
+    is_default = models.BooleanField(_("default"), default=False)
     embeds_imports = models.BooleanField(
-        default=False, help_text="Pictures that are imported are embedded with it too, after the default encoder."
+        _("embeds imports"),
+        default=False,
+        help_text=_("Pictures that are imported are embedded with it too, after the default encoder."),
     )
     # The job that trained it; empty where its weights were installed.
-    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="encoders")
-    created_at = models.DateTimeField(auto_now_add=True)
+    job = models.ForeignKey(
+        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="encoders", verbose_name=_("job")
+    )
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
 
     class Meta:
         ordering = ["-is_default", "name"]
+        verbose_name = _("encoder")
+        verbose_name_plural = _("encoders")
         constraints = [
             models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="encoder_one_default"),
             # What an HNSW index on halfvec takes, and what fits a page of Postgres.
@@ -64,6 +71,8 @@ class Embedding(models.Model):
     vector = HalfVectorField()
 
     class Meta:
+        verbose_name = _("embedding")
+        verbose_name_plural = _("embeddings")
         constraints = [models.UniqueConstraint(fields=["image", "encoder"], name="embedding_once_an_encoder")]
         indexes = [models.Index(fields=["encoder", "dataset"], name="embedding_scope")]
 

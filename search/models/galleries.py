@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from pgvector.django import BitField
 
 from search.models.jobs import Job
@@ -33,23 +35,30 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
 class Dataset(models.Model):
     """A gallery: a named set of images."""
 
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(_("name"), max_length=100, unique=True)
     slug = models.SlugField(max_length=110, unique=True, editable=False)
-    description = models.TextField(blank=True)
+    description = models.TextField(_("description"), blank=True)
     is_public = models.BooleanField(
-        "public",
+        _("public"),
         default=True,
-        help_text="Everybody who reaches this site can search it. Otherwise: its owner and staff.",
+        help_text=_("Everybody who reaches this site can search it. Otherwise: its owner and staff."),
     )
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="datasets"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="datasets",
+        verbose_name=_("owner"),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
 
     objects = DatasetQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
+        verbose_name = _("dataset")
+        verbose_name_plural = _("datasets")
 
     def __str__(self) -> str:
         return self.name
@@ -72,43 +81,47 @@ class Image(models.Model):
     """A picture of a dataset. Its content decides its identity: the same bytes stand in a dataset once."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "waiting for its embedding"
-        READY = "ready"
-        REFUSED = "refused"
+        PENDING = "pending", _("waiting for its embedding")
+        READY = "ready", _("Ready")
+        REFUSED = "refused", _("Refused")
 
     class Split(models.TextChoices):
-        NONE = "none"
-        TRAIN = "train"
-        VAL = "val"
-        TEST = "test"
+        NONE = "none", pgettext_lazy("split", "None")
+        TRAIN = "train", pgettext_lazy("split", "Train")
+        VAL = "val", pgettext_lazy("split", "Val")
+        TEST = "test", pgettext_lazy("split", "Test")
 
-    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="images")
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="images", verbose_name=_("dataset"))
     sha256 = models.CharField(max_length=64)
     # Where it was found, from the imported folder on, or archive::member. Visitors see it: no path of the server.
-    source = models.TextField()
+    source = models.TextField(_("source"))
     # The kept original; empty where it is referenced in place, and then `in_place_path` says where it lies.
-    file = models.FileField(max_length=200, blank=True)
-    in_place_path = models.TextField(blank=True)
-    thumbnail = models.FileField(max_length=200, blank=True)
-    format = models.CharField(max_length=10)
-    width = models.PositiveIntegerField()
-    height = models.PositiveIntegerField()
-    n_bytes = models.PositiveBigIntegerField("bytes")
-    label = models.CharField(max_length=200, blank=True)
-    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
-    split = models.CharField(max_length=5, choices=Split, default=Split.NONE)
+    file = models.FileField(_("file"), max_length=200, blank=True)
+    in_place_path = models.TextField(_("path in place"), blank=True)
+    thumbnail = models.FileField(_("thumbnail"), max_length=200, blank=True)
+    format = models.CharField(_("format"), max_length=10)
+    width = models.PositiveIntegerField(_("width"))
+    height = models.PositiveIntegerField(_("height"))
+    n_bytes = models.PositiveBigIntegerField(_("bytes"))
+    label = models.CharField(_("label"), max_length=200, blank=True)
+    tags = ArrayField(models.CharField(max_length=100), verbose_name=_("tags"), default=list, blank=True)
+    split = models.CharField(_("split"), max_length=5, choices=Split, default=Split.NONE)
     phash = BitField(length=64, null=True, editable=False)
-    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    error_code = models.CharField(max_length=40, blank=True)
-    error_detail = models.TextField(blank=True)
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PENDING)
+    error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    error_detail = models.TextField(_("error"), blank=True)
     # A worker that takes a pending image holds it until then; a killed worker's images are free again afterwards.
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
-    n_attempts = models.PositiveSmallIntegerField("attempts", default=0, editable=False)
-    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="images")
-    created_at = models.DateTimeField(auto_now_add=True)
+    n_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
+    job = models.ForeignKey(
+        Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="images", verbose_name=_("job")
+    )
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
 
     class Meta:
         ordering = ["pk"]
+        verbose_name = _("image")
+        verbose_name_plural = _("images")
         constraints = [models.UniqueConstraint(fields=["dataset", "sha256"], name="image_content_once_a_dataset")]
         indexes = [
             models.Index(fields=["id"], condition=Q(status="pending"), name="image_pending"),

@@ -8,44 +8,50 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Job(models.Model):
     """A long piece of work that somebody may want to watch: an import, a training, an evaluation."""
 
     class Kind(models.TextChoices):
-        IMPORT = "import"
-        EMBED = "embed"
-        INDEX = "index"
-        TRAIN = "train"
-        EVALUATE = "evaluate"
+        IMPORT = "import", pgettext_lazy("job", "Import")
+        EMBED = "embed", pgettext_lazy("job", "Embed")
+        INDEX = "index", pgettext_lazy("job", "Index")
+        TRAIN = "train", pgettext_lazy("job", "Train")
+        EVALUATE = "evaluate", pgettext_lazy("job", "Evaluate")
 
     class State(models.TextChoices):
-        WAITING = "waiting", "waiting for a worker"
-        RUNNING = "running"
-        EMBEDDING = "embedding", "waiting for embeddings"
-        DONE = "done"
-        FAILED = "failed"
+        WAITING = "waiting", _("waiting for a worker")
+        RUNNING = "running", _("Running")
+        EMBEDDING = "embedding", _("waiting for embeddings")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
 
-    kind = models.CharField(max_length=20, choices=Kind)
-    parameters = models.JSONField(default=dict)
-    state = models.CharField(max_length=20, choices=State, default=State.RUNNING)
-    n_done = models.PositiveIntegerField("done", default=0)
-    n_failed = models.PositiveIntegerField("failed", default=0)
-    n_total = models.PositiveIntegerField("total", default=0)
-    message = models.TextField(blank=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    parameters = models.JSONField(_("parameters"), default=dict)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.RUNNING)
+    n_done = models.PositiveIntegerField(_("done"), default=0)
+    n_failed = models.PositiveIntegerField(_("failed"), default=0)
+    n_total = models.PositiveIntegerField(_("total"), default=0)
+    message = models.TextField(_("message"), blank=True)
     # What there is to draw while it runs: of a training the device and the figures of each epoch.
     progress = models.JSONField(default=dict, blank=True)
     # Somebody wants it to end: whoever works on it looks here.
     is_cancelled = models.BooleanField(default=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
-    started_at = models.DateTimeField(default=timezone.now)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("owner")
+    )
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
     # Moved on while somebody works on it; a job that is not done and whose heart stands still was killed.
     heartbeat_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:
         ordering = ["-started_at", "-pk"]
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
@@ -62,12 +68,14 @@ class Refusal(models.Model):
     """A file that a job could not take, and why."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="refusals")
-    source = models.TextField()
-    code = models.CharField(max_length=40)
-    reason = models.TextField()
+    source = models.TextField(_("source"))
+    code = models.CharField(_("code"), max_length=40)
+    reason = models.TextField(_("reason"))
 
     class Meta:
         ordering = ["pk"]
+        verbose_name = _("refusal")
+        verbose_name_plural = _("refusals")
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"

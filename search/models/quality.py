@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from search.models.encoders import Encoder
 from search.models.galleries import Dataset
@@ -28,17 +30,21 @@ class Evaluation(models.Model):
     another evaluation where both asked the same pictures of the same gallery.
     """
 
-    encoder = models.ForeignKey(Encoder, on_delete=models.CASCADE, related_name="evaluations")
-    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="evaluations")
+    encoder = models.ForeignKey(
+        Encoder, on_delete=models.CASCADE, related_name="evaluations", verbose_name=_("encoder")
+    )
+    dataset = models.ForeignKey(
+        Dataset, on_delete=models.CASCADE, related_name="evaluations", verbose_name=_("dataset")
+    )
     # Where the queries came from: mostly the dataset itself.
     queries_dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="evaluations_with_it")
     job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="evaluations")
-    protocol = models.JSONField()
+    protocol = models.JSONField(_("protocol"))
     # Of contents and labels of queries and gallery.
     pictures_sha256 = models.CharField(max_length=64)
     weights_sha256 = models.CharField(max_length=64)
-    n_queries = models.PositiveIntegerField("queries")
-    n_gallery = models.PositiveIntegerField("gallery")
+    n_queries = models.PositiveIntegerField(_("queries"))
+    n_gallery = models.PositiveIntegerField(_("gallery"))
     # Means by measure, and their 95 % intervals; empty where nothing says which hits are right.
     metrics = models.JSONField(default=dict)
     intervals = models.JSONField(default=dict)
@@ -46,16 +52,18 @@ class Evaluation(models.Model):
     details = models.JSONField(default=dict)
     # The figures of each query, as an .npz, so that encoders can be compared query by query.
     figures = models.BinaryField(default=bytes)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
 
     objects = EvaluationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        verbose_name = _("evaluation")
+        verbose_name_plural = _("evaluations")
         indexes = [models.Index(fields=["dataset", "encoder", "-created_at"], name="evaluation_latest")]
 
     def __str__(self) -> str:
-        return f"{self.encoder} on {self.dataset}"
+        return gettext("%(encoder)s on %(dataset)s") % {"encoder": self.encoder, "dataset": self.dataset}
 
     def get_absolute_url(self) -> str:
         return reverse("evaluation", args=[self.pk])
@@ -71,7 +79,7 @@ class Calibration(models.Model):
     # How far apart random pairs of the dataset are.
     random_pairs = models.JSONField(default=dict)
     weights_sha256 = models.CharField(max_length=64)
-    n_images = models.PositiveIntegerField("images")
+    n_images = models.PositiveIntegerField(_("images"))
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -84,17 +92,19 @@ class Calibration(models.Model):
 class IndexAudit(models.Model):
     """How many of the true nearest the index of an encoder found, when it was looked at."""
 
-    encoder = models.ForeignKey(Encoder, on_delete=models.CASCADE, related_name="audits")
-    recall = models.FloatField()
+    encoder = models.ForeignKey(Encoder, on_delete=models.CASCADE, related_name="audits", verbose_name=_("encoder"))
+    recall = models.FloatField(_("recall"))
     k = models.PositiveIntegerField()
-    n_queries = models.PositiveIntegerField("queries")
-    n_vectors = models.PositiveIntegerField("vectors")
-    exact_ms = models.FloatField()
-    index_ms = models.FloatField()
-    created_at = models.DateTimeField(default=timezone.now)
+    n_queries = models.PositiveIntegerField(_("queries"))
+    n_vectors = models.PositiveIntegerField(_("vectors"))
+    exact_ms = models.FloatField(_("comparison, ms"))
+    index_ms = models.FloatField(_("index, ms"))
+    created_at = models.DateTimeField(_("made"), default=timezone.now)
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        verbose_name = _("audit of an index")
+        verbose_name_plural = _("audits of indexes")
 
     def __str__(self) -> str:
         return f"{self.encoder}: {self.recall:.3f}"

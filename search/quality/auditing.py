@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from search import indexing, neighbours, vectors
 from search.models import Dataset, Embedding, Encoder, IndexAudit
@@ -96,8 +97,7 @@ def advice(found: IndexAudit) -> str:
     """Return what to do about an index that misses too much; nothing where it does not."""
     if found.recall >= FLOOR:
         return ""
-    return (
-        f"Build it anew: manage.py build_index --encoder {found.encoder.name} --again. If that does not help, set "
-        f"EXACT_SEARCH_UP_TO above {found.n_vectors} until it does: searches then compare every image, in about "
-        f"{found.exact_ms:.0f} ms."
-    )
+    return _(
+        "Build it anew: manage.py build_index --encoder %(name)s --again. If that does not help, set "
+        "EXACT_SEARCH_UP_TO above %(n_vectors)s until it does: searches then compare every image, in about %(ms)s ms."
+    ) % {"name": found.encoder.name, "n_vectors": found.n_vectors, "ms": f"{found.exact_ms:.0f}"}

@@ -9,21 +9,24 @@ from typing import Any
 import numpy as np
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
 
 from embeddings.evaluation import calibration
 from embeddings.evaluation.measuring import Measured
 from search import vectors
+from search.language.numbers import percent
 from search.models import Calibration, Dataset, Embedding, Encoder
 from search.neighbours import Hit
 
 # From these chances on a hit is called so.
 WORDS = (
-    (0.95, "almost surely"),
-    (0.8, "very likely"),
-    (calibration.EVEN, "likely"),
-    (0.2, "rather not"),
-    (0.0, "hardly"),
+    (0.95, gettext_lazy("Almost surely")),
+    (0.8, gettext_lazy("Very likely")),
+    (calibration.EVEN, gettext_lazy("Likely")),
+    (0.2, gettext_lazy("Rather not")),
+    (0.0, gettext_lazy("Hardly")),
 )
 # A copy stays a copy, whatever the labels say of pictures that are nearly as near.
 COPY_WITHIN = 0.01
@@ -70,21 +73,26 @@ class Scale:
         is_copy = self.is_cosine and distance <= COPY_WITHIN
         if chance is not None:
             surely = next(words for least, words in WORDS if chance >= least)
-            words, is_similar = f"{_chance(chance)} likely the same", chance >= calibration.EVEN
-            meaning = (
-                f"{surely.capitalize()}: of hits as near as this one, {_chance(chance)} have the label of the query"
+            words, is_similar = (
+                _("%(chance)s likely the same") % {"chance": _chance(chance)},
+                chance >= calibration.EVEN,
             )
+            meaning = _("%(surely)s: of hits as near as this one, %(chance)s have the label of the query") % {
+                "surely": surely,
+                "chance": _chance(chance),
+            }
         elif rarity is not None:
             # Farther than any hit that was evaluated is no find, however rare it may be.
-            words, is_similar = f"nearer than {_share(rarity)} of random pairs", rarity >= RARE and not self.chances
-            meaning = f"Of random pairs of pictures of its dataset, {_share(rarity)} are farther apart"
+            share = {"share": _share(rarity)}
+            words, is_similar = _("nearer than %(share)s of random pairs") % share, rarity >= RARE and not self.chances
+            meaning = _("Of random pairs of pictures of its dataset, %(share)s are farther apart") % share
         else:
-            words, is_similar = "farther than any hit that was evaluated", False
-            meaning = "No evaluated query of its dataset had a hit as far as this among its first"
+            words, is_similar = _("farther than any hit that was evaluated"), False
+            meaning = _("No evaluated query of its dataset had a hit as far as this among its first")
         return Worth(
             chance=chance,
             rarity=rarity,
-            words="practically the same picture" if is_copy else words,
+            words=_("practically the same picture") if is_copy else words,
             meaning=meaning,
             is_similar=is_similar or is_copy,
         )
@@ -191,11 +199,12 @@ def _sample(embedded: QuerySet[Embedding]) -> list[int]:
 
 def _chance(chance: float) -> str:
     """Write a chance in whole per cent, never as a certainty: under 1 %, 83 %, over 99 %."""
-    words = "under 1" if chance < 0.01 else "over 99" if chance > 0.99 else f"{100 * chance:.0f}"
-    return f"{words}\N{NO-BREAK SPACE}%"
+    if chance < 0.01:
+        return _("under %(share)s") % {"share": percent(0.01)}
+    return _("over %(share)s") % {"share": percent(0.99)} if chance > 0.99 else percent(chance)
 
 
 def _share(share: float) -> str:
     """Write a share near 1 with as many digits as tell it from 1: 97 %, 99.97 %."""
     digits = next((digits for digits in (0, 1, 2, 3) if 1 - share >= 10 ** -(digits + 2)), None)
-    return "all but a millionth" if digits is None else f"{share:.{digits}%}".replace("%", "\N{NO-BREAK SPACE}%")
+    return _("all but a millionth") if digits is None else percent(share, digits)

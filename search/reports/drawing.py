@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search.evaluation.comparing import MEASURES, Comparison
+from django.utils.translation import gettext as _
+
+from search.evaluation.comparing import MEASURES, Comparison, Row
+from search.language.numbers import decimal, percent, whole
 from search.reports.plots import BOTTOM, HEIGHT, N_COLOURS, Axis, Mark, Plot, Tick, points
 
 SHARES_ACROSS = Axis(least=0, most=1)
@@ -18,12 +21,16 @@ def precision_recall(named: Sequence[tuple[str, Sequence[Sequence[float]]]]) -> 
         Mark(number=place % N_COLOURS, title=name, points=points(SHARES_ACROSS, SHARES_UP, levels, precisions))
         for place, (name, (levels, precisions)) in enumerate(named)
     ]
-    told = "; ".join(f"{name}: {curve[1][0]:.2f} to {curve[1][-1]:.2f}" for name, curve in named)
+    told = "; ".join(
+        _("%(name)s: %(first)s to %(last)s")
+        % {"name": name, "first": decimal(curve[1][0], 2), "last": decimal(curve[1][-1], 2)}
+        for name, curve in named
+    )
     return Plot(
-        title="Precision over recall",
-        summary=f"Precision from the first relevant image to the last. {told}.",
-        x_words="Recall",
-        y_words="Precision",
+        title=_("Precision over recall"),
+        summary=_("Precision from the first relevant image to the last. %(told)s.") % {"told": told},
+        x_words=_("Recall"),
+        y_words=_("Precision"),
         x_ticks=SHARES_ACROSS.ticks(),
         y_ticks=SHARES_UP.ticks(),
         lines=lines,
@@ -46,14 +53,15 @@ def pairs(counted: dict[str, Any], *, is_cosine: bool) -> Plot:
         if share
     ]
     return Plot(
-        title="Pairs of the same class and of another",
-        summary=f"{sum(both[0]):,} pairs of the same class and {sum(both[1]):,} of another, by how alike they are.",
-        x_words="Similarity" if is_cosine else "Distance",
-        y_words="Share of the pairs",
+        title=_("Pairs of the same class and of another"),
+        summary=_("%(n)s pairs of the same class and %(n_other)s of another, by how alike they are.")
+        % {"n": whole(sum(both[0])), "n_other": whole(sum(both[1]))},
+        x_words=_("Similarity") if is_cosine else _("Distance"),
+        y_words=_("Share of the pairs"),
         x_ticks=across.ticks(),
         y_ticks=upright.ticks(),
         bars=bars,
-        keys=[(0, "same class"), (1, "another class")],
+        keys=[(0, _("same class")), (1, _("another class"))],
     )
 
 
@@ -70,16 +78,18 @@ def reliability(found: dict[str, Any]) -> Plot:
         Mark(
             x=SHARES_ACROSS.at(one["promised"]),
             y=SHARES_UP.at(one["kept"]),
-            title=f"{one['n']:,} hits that promised {one['promised']:.0%}: {one['kept']:.0%} were of the same class",
+            title=_("%(n)s hits that promised %(promised)s: %(kept)s were of the same class")
+            % {"n": whole(one["n"]), "promised": percent(one["promised"]), "kept": percent(one["kept"])},
         )
         for one in bins
     ]
     line = points(SHARES_ACROSS, SHARES_UP, *zip(*((one["promised"], one["kept"]) for one in bins), strict=True))
     return Plot(
-        title="Promised and kept",
-        summary=f"Of {found['n_pairs']:,} hits, promises are off by {found['error']:.1%} on average.",
-        x_words="Promised chance of the same class",
-        y_words="Share that was right",
+        title=_("Promised and kept"),
+        summary=_("Of %(n)s hits, promises are off by %(error)s on average.")
+        % {"n": whole(found["n_pairs"]), "error": percent(found["error"], 1)},
+        x_words=_("Promised chance of the same class"),
+        y_words=_("Share that was right"),
         x_ticks=SHARES_ACROSS.ticks(),
         y_ticks=SHARES_UP.ticks(),
         lines=[Mark(number=11, points=points(SHARES_ACROSS, SHARES_UP, (0, 1), (0, 1))), Mark(points=line)],
@@ -93,10 +103,11 @@ def chances(found: dict[str, Any], *, is_cosine: bool) -> Plot:
     across = Axis(least=min(values), most=max(values))
     highest, lowest = found["probabilities"][0], found["probabilities"][-1]
     return Plot(
-        title="What a similarity is worth" if is_cosine else "What a distance is worth",
-        summary=f"The chance of the same class: {lowest:.0%} for the farthest hits, {highest:.0%} for the nearest.",
-        x_words="Similarity" if is_cosine else "Distance",
-        y_words="Chance of the same class",
+        title=_("What a similarity is worth") if is_cosine else _("What a distance is worth"),
+        summary=_("The chance of the same class: %(lowest)s for the farthest hits, %(highest)s for the nearest.")
+        % {"lowest": percent(lowest), "highest": percent(highest)},
+        x_words=_("Similarity") if is_cosine else _("Distance"),
+        y_words=_("Chance of the same class"),
         x_ticks=across.ticks(),
         y_ticks=SHARES_UP.ticks(),
         lines=[Mark(points=points(across, SHARES_UP, values, found["probabilities"]))],
@@ -116,16 +127,16 @@ def of_comparison(comparison: Comparison) -> list[Plot]:
             x=across.at(row.values["latency_ms"] or 0.0),
             y=SHARES_UP.at(row.values[comparison.measure] or 0.0),
             words=row.name,
-            title=f"{row.name}: {row.values[comparison.measure]:.3f}, {row.values['latency_ms']:.1f} ms",
+            title=f"{row.name}: {_of(row, comparison.measure, 3)}, {_of(row, 'latency_ms', 1)} ms",
         )
         for place, row in enumerate(rows)
     ]
     return [
         Plot(
-            title=f"{MEASURES[comparison.measure]} against latency",
+            title=_("%(measure)s against latency") % {"measure": MEASURES[comparison.measure]},
             summary="; ".join(dot.title for dot in dots) + ".",
-            x_words="Latency of a search from file to hits, ms",
-            y_words=MEASURES[comparison.measure],
+            x_words=_("Latency of a search from file to hits, ms"),
+            y_words=str(MEASURES[comparison.measure]),
             x_ticks=across.ticks(),
             y_ticks=SHARES_UP.ticks(),
             dots=dots,
@@ -134,12 +145,16 @@ def of_comparison(comparison: Comparison) -> list[Plot]:
     ]
 
 
+def _of(row: Row, name: str, digits: int) -> str:
+    return decimal(row.values[name] or 0.0, digits)
+
+
 def over_time(values: Sequence[tuple[str, float]], title: str, least: float = 0.0) -> Plot:
     """Draw figures of 0 to 1 in the order of their dates. values: date, figure."""
     across = Axis(least=0, most=max(1, len(values) - 1))
     upright = Axis(least=least, most=1, is_upright=True)
     marks = [
-        Mark(x=across.at(place), y=upright.at(max(least, value)), title=f"{date}: {value:.3f}")
+        Mark(x=across.at(place), y=upright.at(max(least, value)), title=f"{date}: {decimal(value, 3)}")
         for place, (date, value) in enumerate(values)
     ]
     named = {0, len(values) - 1}

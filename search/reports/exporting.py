@@ -10,8 +10,10 @@ from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from search.evaluation.comparing import COLUMNS, MEASURES, Comparison, Row
+from search.language.numbers import localised
 from search.models import Evaluation
 from search.reports import drawing
 from search.reports.plots import N_COLOURS, Plot
@@ -57,8 +59,13 @@ def _plain(words: str) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Return the table as Markdown, with what parts each encoder from the best one."""
-    heads = ["Encoder", *COLUMNS.values(), f"{MEASURES[comparison.measure]} less the best"]
+    """Return the table as Markdown, with what parts each encoder from the best one; in English, as papers are."""
+    with translation.override("en"):
+        return _as_markdown(comparison)
+
+
+def _as_markdown(comparison: Comparison) -> str:
+    heads = ["Encoder", *map(str, COLUMNS.values()), f"{MEASURES[comparison.measure]} less the best"]
     lines = [
         f"{_plain(comparison.dataset.name)}, {_plain(comparison.words)}: "
         f"{counted(comparison.n_queries, 'query', 'queries')}, "
@@ -133,7 +140,9 @@ def written(name: str, value: float | None) -> str:
     """Return a value of a column as a table shows it."""
     if value is None:
         return ""
-    return f"{value:.4f}" if name in MEASURES else f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+    return localised(
+        f"{value:.4f}" if name in MEASURES else f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+    )
 
 
 def _written_difference(row: Row, comparison: Comparison) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from search.language.numbers import percent, whole
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
@@ -59,7 +63,7 @@ def confusion(found: dict[str, Any]) -> Matrix:
             strength=round((n / sums[row]) ** 0.5, 3),
             is_right=row == column,
             n=n,
-            title=f"{labels[row]}: {n:,} of {sums[row]:,} neighbours ({n / sums[row]:.0%}) are {labels[column]}",
+            title=_cell_words(labels[row], labels[column], n, sums[row]),
         )
         for row, column, n in found["cells"]
     ]
@@ -76,3 +80,8 @@ def confusion(found: dict[str, Any]) -> Matrix:
         k=found["k"],
         n_classes=found["n_classes"],
     )
+
+
+def _cell_words(label: str, other: str, n: int, n_all: int) -> str:
+    told = {"label": label, "other": other, "n": whole(n), "n_all": whole(n_all), "share": percent(n / n_all)}
+    return _("%(label)s: %(n)s of %(n_all)s neighbours (%(share)s) are %(other)s") % told

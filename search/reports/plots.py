@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor, log10
 
+from search.language.numbers import localised
+
 WIDTH, HEIGHT = 420, 240
 # Room for the ticks beside the box and below it.
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 10, 40
@@ -84,7 +86,7 @@ class Axis:
             first = ceil(self.least / step - 1e-9)
             values = [number * step for number in range(first, floor(self.most / step + 1e-9) + 1)]
         inside = [value for value in values if self.least * (1 - 1e-9) <= value <= self.most * (1 + 1e-9)]
-        return [Tick(at=self.at(value), words=f"{value:.6g}") for value in inside]
+        return [Tick(at=self.at(value), words=localised(f"{value:.6g}")) for value in inside]
 
     def _scaled(self, value: float) -> float:
         return log10(value) if self.is_logarithmic else value

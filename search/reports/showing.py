@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from search.models import Encoder, Evaluation, Image
 from search.reports import drawing, matrix
@@ -14,16 +15,16 @@ from search.reports.plots import N_COLOURS, Plot
 
 # All measures, in the order and by the words of a table.
 NAMES = {
-    "precision": ("Precision", "right ones among the first k / k"),
-    "recall": ("Recall", "right ones among the first k / all right ones"),
-    "hit_rate": ("Hit rate", "queries with a right one among the first k; papers call it Recall@k"),
-    "map": ("mAP@k", "mean average precision of the first k"),
-    "ndcg": ("nDCG", "right ones among the first k, discounted by rank"),
+    "precision": (_("Precision"), _("right ones among the first k / k")),
+    "recall": (_("Recall"), _("right ones among the first k / all right ones")),
+    "hit_rate": (_("Hit rate"), _("queries with a right one among the first k; papers call it Recall@k")),
+    "map": (_("mAP@k"), _("mean average precision of the first k")),
+    "ndcg": (_("nDCG"), _("right ones among the first k, discounted by rank")),
 }
 PLAIN = {
-    "map": ("mAP", "mean average precision over the whole gallery"),
-    "r_precision": ("R-precision", "precision among the first R, where R are right"),
-    "accuracy": ("Retrieval accuracy", "queries whose label most of their nearest have"),
+    "map": (_("mAP"), _("mean average precision over the whole gallery")),
+    "r_precision": (_("R-precision"), _("precision among the first R, where R are right")),
+    "accuracy": (_("Retrieval accuracy"), _("queries whose label most of their nearest have")),
 }
 HEADLINES = ("map", "precision@1", "precision@10", "accuracy")
 N_CLASSES_FIRST = 12
@@ -108,7 +109,7 @@ def show(evaluation: Evaluation) -> Shown:
     return Shown(
         headlines=headlines,
         at_ranks=[
-            (words, explained, [_figure(evaluation, f"{name}@{k}") for k in ranks])
+            (str(words), str(explained), [_figure(evaluation, f"{name}@{k}") for k in ranks])
             for name, (words, explained) in NAMES.items()
             if ranks
         ],
@@ -136,7 +137,7 @@ def show(evaluation: Evaluation) -> Shown:
 def _figure(evaluation: Evaluation, name: str) -> Figure:
     low, high = evaluation.intervals[name]
     kind, _, k = name.partition("@")
-    words, explained = NAMES[kind] if k else PLAIN[kind]
+    words, explained = map(str, NAMES[kind] if k else PLAIN[kind])
     return Figure(
         name=f"{words.removesuffix('@k')}@{k}" if k else words,
         words=explained,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from search.models import Encoder, Evaluation, IndexAudit
 from search.quality import auditing
@@ -42,8 +46,12 @@ def _over_time(group: list[Evaluation]) -> Plot | None:
     alike = [one for one in reversed(group) if one.pictures_sha256 == group[0].pictures_sha256 and one.metrics]
     if len(alike) < 2:
         return None
-    values = [(f"{one.created_at:%-d %b %Y}", float(one.metrics["map"])) for one in alike]
-    return drawing.over_time(values, f"mAP on {group[0].dataset.name} over time")
+    values = [(_date(one.created_at), float(one.metrics["map"])) for one in alike]
+    return drawing.over_time(values, _("mAP on %(name)s over time") % {"name": group[0].dataset.name})
+
+
+def _date(moment: datetime) -> str:
+    return str(date_format(timezone.localtime(moment), "SHORT_DATE_FORMAT"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +68,9 @@ def health(encoder: Encoder) -> Health | None:
     audits = list(encoder.audits.all()[:100])
     if not audits:
         return None
-    values = [(f"{one.created_at:%-d %b %Y}", one.recall) for one in reversed(audits)]
+    values = [(_date(one.created_at), one.recall) for one in reversed(audits)]
     least = min(0.9, *(recall for _, recall in values)) // 0.1 / 10
-    plot = drawing.over_time(values, "Recall of the index over time", least) if len(values) > 1 else None
+    plot = drawing.over_time(values, _("Recall of the index over time"), least) if len(values) > 1 else None
     return Health(latest=audits[0], plot=plot, advice=auditing.advice(audits[0]))
 
 

@@ -2,6 +2,7 @@
 
 from django import template
 
+from search.language.numbers import localised
 from search.reports import exporting
 
 register = template.Library()
@@ -16,4 +17,4 @@ def figure(value: float | None, name: str) -> str:
 @register.filter
 def signed(value: float) -> str:
     """Write a difference with its sign: +0.031, −0.120."""
-    return f"{value:+.3f}".replace("-", "−")
+    return localised(f"{value:+.3f}".replace("-", "−"))

@@ -5,6 +5,9 @@ from datetime import timedelta
 from django import template
 from pgvector import Bit
 
+from search.language import numbers
+from search.language.numbers import decimal
+
 register = template.Library()
 
 # static/css/grid.css has one class for each step of 5 % between these; wider and taller pictures get bars.
@@ -34,7 +37,7 @@ def short_duration(duration: timedelta) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{decimal(seconds, 1)} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
@@ -42,7 +45,7 @@ def short_duration(duration: timedelta) -> str:
 @register.filter
 def milliseconds(ms: float) -> str:
     """Write a time in milliseconds, with one decimal where it is short: 3.4 ms, 91 ms."""
-    return f"{ms:.1f} ms" if ms < 9.95 else f"{ms:,.0f} ms"
+    return f"{decimal(ms, 1 if ms < 9.95 else 0)} ms"
 
 
 @register.filter
@@ -54,4 +57,4 @@ def listed(value: object) -> object:
 @register.filter
 def percent(share: float) -> str:
     """Write a share of 0 to 1 as a percentage: 83.1 %."""
-    return f"{share:.1%}".replace("%", "\N{NO-BREAK SPACE}%")
+    return numbers.percent(share, 1)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 WIDTH, HEIGHT = 300, 90
 _TITLES = {
-    "loss": "Loss",
-    "valid_map": "mAP among validation images",
-    "valid_accuracy": "Accuracy on validation images",
-    "valid_loss": "Loss on validation images",
+    "loss": _("Loss"),
+    "valid_map": _("mAP among validation images"),
+    "valid_accuracy": _("Accuracy on validation images"),
+    "valid_loss": _("Loss on validation images"),
 }
 
 
@@ -18,7 +21,7 @@ _TITLES = {
 class Curve:
     """One figure over the epochs. points: x,y pairs of an SVG polyline in a box of WIDTH by HEIGHT."""
 
-    title: str
+    title: str | Promise
     points: str
     least: float
     most: float
@@ -32,7 +35,7 @@ def curves(history: Sequence[dict[str, float]]) -> list[Curve]:
     return [_curve(_TITLES[name], [entry[name] for entry in history]) for name in names]
 
 
-def _curve(title: str, values: list[float]) -> Curve:
+def _curve(title: str | Promise, values: list[float]) -> Curve:
     least, most = min(values), max(values)
     step = WIDTH / max(1, len(values) - 1)
     scale = HEIGHT / (most - least) if most > least else 0.0

@@ -10,9 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search import encoders, indexing
+from search.language import numbers
 from search.models import Dataset, Encoder, Evaluation, Image
 from search.reports import standing
 from search.training import runs
@@ -33,14 +36,14 @@ class Installed:
 
 # What is kept of a training, in the order and by the words in which it is shown.
 TRAINING_FACTS = {
-    "preset": "Recipe",
-    "method": "Method",
-    "dataset": "Dataset",
-    "n_images": "Images",
-    "n_classes": "Labels",
-    "seed": "Seed",
-    "shrinkage": "Shrinkage",
-    "data_sha256": "SHA-256 of the data",
+    "preset": gettext_lazy("Recipe"),
+    "method": gettext_lazy("Method"),
+    "dataset": gettext_lazy("Dataset"),
+    "n_images": gettext_lazy("Images"),
+    "n_classes": gettext_lazy("Labels"),
+    "seed": gettext_lazy("Seed"),
+    "shrinkage": gettext_lazy("Shrinkage"),
+    "data_sha256": gettext_lazy("SHA-256 of the data"),
 }
 
 
@@ -62,7 +65,7 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "row": _installed(shown, n_images),
         "exact_up_to": settings.EXACT_SEARCH_UP_TO,
-        "training": [(words, _shown(facts[key])) for key, words in TRAINING_FACTS.items() if key in facts],
+        "training": [(key, words, _shown(facts[key])) for key, words in TRAINING_FACTS.items() if key in facts],
         "facts": facts,
         "standings": (standings := standing.standings(_evaluations(request, shown))),
         "has_plots": any(one.plot for one in standings),
@@ -80,7 +83,9 @@ def _evaluations(request: HttpRequest, encoder: Encoder) -> QuerySet[Evaluation]
 
 
 def _shown(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        return numbers.localised(f"{value:g}")
+    return numbers.whole(value) if isinstance(value, int) else str(value)
 
 
 def _visible(request: HttpRequest) -> tuple[QuerySet[Encoder], int]:
@@ -101,7 +106,7 @@ def make_default(request: HttpRequest, name: str) -> HttpResponse:
     encoder = get_object_or_404(annotated, name=name)
     if request.method == "POST":
         encoders.set_default(encoder)
-        messages.success(request, f"{encoder.name} is the default encoder now.")
+        messages.success(request, _("%(name)s is the default encoder now.") % {"name": encoder.name})
         return redirect("encoders")
     n_images = Image.objects.exclude(status=Image.Status.REFUSED).count()
     return render(request, "search/make_default.html", {"row": _installed(encoder, n_images)})

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search.encoders import NoEncoder
@@ -15,6 +16,7 @@ from search.evaluation import comparing, running
 from search.evaluation.comparing import Comparison
 from search.evaluation.protocol import CannotEvaluate
 from search.forms.evaluating import EvaluationForm
+from search.language.wording import told
 from search.models import Dataset, Encoder, Evaluation
 from search.reports import exporting, showing
 from search.training.curves import curves
@@ -57,7 +59,11 @@ def _visible(request: HttpRequest) -> QuerySet[Evaluation]:
     return known.select_related("encoder", "dataset", "queries_dataset")
 
 
-_TIMES = {"decode": "Decode the picture", "encode": "Encode it", "search": "Search, with all that is shown of a hit"}
+_TIMES = {
+    "decode": _("Decode the picture"),
+    "encode": _("Encode it"),
+    "search": _("Search, with all that is shown of a hit"),
+}
 
 
 def _worst_first(shown: Evaluation) -> list[dict[str, object]]:
@@ -80,7 +86,7 @@ def comparison(request: HttpRequest, slug: str) -> HttpResponse:
         "dataset": shown,
         "comparison": found,
         "plots": exporting.plots(found) if found else [],
-        "kinds": [("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"), ("html", "Report")],
+        "kinds": [("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"), ("html", _("Report"))],
         "n_encoders": Encoder.objects.count(),
     }
     return render(request, "search/comparison.html", context)
@@ -131,7 +137,7 @@ def evaluate(request: HttpRequest, slug: str) -> HttpResponse:
         try:
             job = running.begin(form.protocol(), form.cleaned_data["encoders"], owner=request.user)
         except (CannotEvaluate, NoEncoder) as error:
-            form.add_error(None, str(error))
+            form.add_error(None, told(error))
         else:
             running.send(job)
             return redirect(job)

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -78,8 +79,8 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 # What a user needs to have a job of a kind stopped.
 PERMISSIONS = {Job.Kind.TRAIN: "search.add_encoder", Job.Kind.EVALUATE: "search.add_evaluation"}
 _WHEN_STOPPED = {
-    Job.Kind.TRAIN: "It stops in a moment, and keeps what its last whole epoch gave.",
-    Job.Kind.EVALUATE: "It stops in a moment, and keeps the encoders that are evaluated.",
+    Job.Kind.TRAIN: _("It stops in a moment, and keeps what its last whole epoch gave."),
+    Job.Kind.EVALUATE: _("It stops in a moment, and keeps the encoders that are evaluated."),
 }
 
 

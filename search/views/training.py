@@ -15,6 +15,7 @@ from embeddings import images
 from embeddings.specs import UnknownEncoder
 from search.encoders import NoEncoder
 from search.forms.training import TrainingForm
+from search.language.wording import told
 from search.models import Job
 from search.training import preview, requests, running, runs
 from search.training.dividing import CannotTrain
@@ -39,7 +40,7 @@ def train(request: HttpRequest) -> HttpResponse:
                 running.send(job)
                 return redirect(job)
         except (CannotTrain, NoEncoder, UnknownEncoder) as error:
-            form.add_error(None, str(error))
+            form.add_error(None, told(error))
     context = {"form": form, "presets": requests.SUMMARIES, "samples": samples}
     return render(request, "search/train.html", context, status=422 if form.is_bound and form.errors else 200)
 
