@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from search import health
-from search.views import datasets, encoders, evaluations, images, jobs, searching, selecting, training
+from search.views import (
+    datasets,
+    encoders,
+    evaluations,
+    explaining,
+    images,
+    jobs,
+    judging,
+    searching,
+    selecting,
+    training,
+)
 
 
 class Version:
@@ -23,6 +34,11 @@ register_converter(Version, "version")
 urlpatterns = [
     path("", searching.search, name="search"),
     path("results.<str:kind>", selecting.results_file, name="results-file"),
+    path("by-link/", searching.search_by_link, name="search-by-link"),
+    path("vote/", judging.vote, name="vote"),
+    path("marks/", judging.keep_marks, name="keep-marks"),
+    path("regions.json", explaining.regions, name="regions"),
+    path("images/<int:pk>/why/", explaining.why, name="why"),
     path("selection/", selecting.selection, name="selection"),
     path("selection/undo/", selecting.undo, name="undo-labels"),
     path("query/<str:key>.jpg", searching.query_picture, name="query-picture"),

@@ -32,16 +32,16 @@ def rows_of(results: Results, root: str) -> list[dict[str, Any]]:
     return [
         {
             "rank": rank,
-            "id": hit.id,
-            "source": hit.source,
-            "label": hit.label,
-            "dataset": hit.dataset,
-            "distance": round(hit.distance, 6),
-            "similarity": round(hit.similarity, 6) if results.shows_similarity else None,
-            "chance": worth.chance if worth else None,
-            "url": root + hit.url,
+            "id": one.hit.id,
+            "source": one.hit.source,
+            "label": one.hit.label,
+            "dataset": one.hit.dataset,
+            "distance": round(one.hit.distance, 6),
+            "similarity": round(one.hit.similarity, 6) if results.shows_similarity else None,
+            "chance": one.worth.chance if one.worth else None,
+            "url": root + one.hit.url,
         }
-        for rank, (hit, worth) in enumerate(results.judged, results.first)
+        for rank, one in enumerate(results.judged, results.first)
     ]
 
 

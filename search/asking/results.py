@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from embeddings.images import RefusedImage
+from search import duplicates
 from search.asking.examples import Example, Mix
 from search.asking.queries import Query
+from search.duplicates import Copies
 from search.models import Encoder, Image, IndexAudit
 from search.neighbours import MAX_HITS, Answer, Hit, Place, Scope, count, nearest
 from search.quality import calibrating
@@ -21,6 +25,7 @@ ORDERS: dict[str, tuple[Callable[[Hit], Any], bool]] = {
     "largest": (lambda hit: (hit.n_pixels, hit.n_bytes, -hit.id), True),
     "smallest": (lambda hit: (hit.n_pixels, hit.n_bytes, -hit.id), False),
 }
+NO_COPIES = Copies(exact=[], near=[])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +36,15 @@ class Page:
     offset: int = 0
     after: Place | None = None
     sort: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A hit, what its distance is worth where that is known, and how it is known to be a copy where it is one."""
+
+    hit: Hit
+    worth: Worth | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +61,10 @@ class Results:
     worths: list[Worth | None]
     # How the index did when it was looked at last, where the answer came through it.
     audit: IndexAudit | None
+    # Shown on the first page, wherever in the ranking they stand.
+    exact_copies: list[Judged] = field(default_factory=list)
+    near_copies: list[Judged] = field(default_factory=list)
+    copy_ids: frozenset[int] = frozenset()
 
     @property
     def query(self) -> Query:
@@ -62,14 +80,29 @@ class Results:
         return self.answer.hits
 
     @property
-    def judged(self) -> list[tuple[Hit, Worth | None]]:
-        """The hits, each with what its distance is worth, where that is known."""
-        return list(zip(self.hits, self.worths, strict=True))
+    def judged(self) -> list[Judged]:
+        """The hits in their order, copies included."""
+        return [Judged(hit=hit, worth=worth) for hit, worth in zip(self.hits, self.worths, strict=True)]
+
+    @property
+    def similar(self) -> list[Judged]:
+        """The hits that are no copies, which the first page shows."""
+        return [one for one in self.judged if one.hit.id not in self.copy_ids]
+
+    @property
+    def has_copies(self) -> bool:
+        return bool(self.exact_copies or self.near_copies)
+
+    @property
+    def n_similar(self) -> int:
+        """How many images are left when copies are taken off."""
+        return self.n_searched - len(self.exact_copies) - len(self.near_copies)
 
     @property
     def is_without_find(self) -> bool:
         """Whether it is known that not even the nearest image may be called similar."""
-        return bool(self.worths) and not self.page.offset and all(one and not one.is_similar for one in self.worths)
+        no_find = all(one and not one.is_similar for one in self.worths)
+        return bool(self.worths) and no_find and not self.page.offset and not self.has_copies
 
     @property
     def ends_at_a_distance(self) -> bool:
@@ -110,11 +143,16 @@ class Results:
         return self.encoder.distance == Encoder.Distance.COSINE
 
 
-def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page) -> Results:
-    """Search with what was asked, which does not answer itself, and say out of how many."""
+def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page, *, copies: bool = True) -> Results:
+    """Search with what was asked, which does not answer itself, and say out of how many.
+
+    copies: whether to tell copies of the picture from what is similar to it; no more than one picture has any.
+    """
     scope = scope.without(*mix.image_ids)
     answer = _sorted(mix, encoder, scope, page) if page.sort else _ranked(mix, encoder, scope, page)
     pending = Image.objects.filter(status=Image.Status.PENDING, dataset_id__in=scope.dataset_ids)
+    known = _copies(mix.main, encoder, scope, page, answer) if copies and not mix.is_mixed else NO_COPIES
+    of_copies = {} if page.offset else _hits_of(mix, encoder, scope, known, answer)
     return Results(
         mix=mix,
         encoder=encoder,
@@ -126,6 +164,9 @@ def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page) -> Results:
         # What distances are worth was measured with single pictures.
         worths=[None] * len(answer.hits) if mix.is_mixed else calibrating.worths(encoder, answer.hits),
         audit=None if answer.exact else encoder.audits.first(),
+        exact_copies=_judged(known.exact, of_copies),
+        near_copies=_judged(known.near, of_copies),
+        copy_ids=frozenset(known.by_image),
     )
 
 
@@ -140,3 +181,40 @@ def _sorted(mix: Mix, encoder: Encoder, scope: Scope, page: Page) -> Answer:
     key, reverse = ORDERS[page.sort]
     hits = sorted(answer.hits, key=key, reverse=reverse)[page.offset : page.offset + page.k]
     return Answer(hits=hits, exact=answer.exact, search_ms=(time.perf_counter() - started) * 1000)
+
+
+def _copies(query: Query, encoder: Encoder, scope: Scope, page: Page, answer: Answer) -> Copies:
+    """Return the copies of a picture. Those that have to be looked at are among the first hits, on the first page."""
+    looks = not page.offset and not page.sort
+    try:
+        return duplicates.find(
+            query.sha256,
+            query.phash,
+            encoder,
+            scope,
+            answer.hits if looks else [],
+            picture=_picture(query) if looks else None,
+            crop=query.crop,
+        )
+    except RefusedImage:  # the file went meanwhile; the results are right without its copies
+        return NO_COPIES
+
+
+def _picture(query: Query) -> bytes | Path | None:
+    if query.image is None:
+        return query.preview
+    return Path(query.image.thumbnail.path) if query.image.thumbnail else None
+
+
+def _hits_of(mix: Mix, encoder: Encoder, scope: Scope, copies: Copies, answer: Answer) -> dict[int, Hit]:
+    """Return the hits of copies by image, also of those that stand on no first page."""
+    hits = {hit.id: hit for hit in answer.hits if hit.id in copies.by_image}
+    if missing := [image_id for image_id in copies.by_image if image_id not in hits]:
+        only = replace(scope, only_image_ids=tuple(missing), max_distance=None)
+        hits |= {hit.id: hit for hit in nearest(mix.vector, encoder, only, k=len(missing)).hits}
+    return hits
+
+
+def _judged(copies: Sequence[duplicates.Copy], hits: dict[int, Hit]) -> list[Judged]:
+    found = [(copy, hits[copy.image_id]) for copy in copies if copy.image_id in hits]
+    return [Judged(hit=hit, worth=None, reason=copy.reason) for copy, hit in found]

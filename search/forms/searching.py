@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from embeddings.images.decoding import FORMATS, MAX_FILE_BYTES
 from search import encoders
 from search.asking.examples import Wish, Wishes
+from search.asking.results import Page
 from search.asking.scope import UnknownDataset, scope_for
 from search.forms.fields import IMAGE_ID, KEY, CropField, PlaceField, WishesField, crop_text, place_text
 from search.forms.menus import offer
@@ -119,6 +120,17 @@ class SearchForm(forms.Form):
         """What is searched with, apart from what is uploaded."""
         told = self.cleaned_data
         return Wishes(keys=told["q"], images=told["image"], less=told["less"], crop=told["crop"])
+
+    @property
+    def page(self) -> Page:
+        """Which hits are asked for."""
+        told = self.cleaned_data
+        return Page(k=told["k"], offset=told["offset"], after=told["after"], sort=told["sort"])
+
+    @property
+    def question(self) -> str:
+        """What is asked, whatever encoder answers: the same for the same pictures, scope and filters."""
+        return self.address(encoder=None, beside=None, blind=None, offset=None, after=None, k=None).urlencode()
 
     @property
     def filters(self) -> dict[str, Any]:
@@ -226,22 +238,29 @@ class SearchForm(forms.Form):
         }
 
 
-class UploadForm(SearchForm):
-    """A search with pictures that are sent along; with `add`, what the page was searched with stays."""
+class SentForm(SearchForm):
+    """A search with pictures from elsewhere; with `add`, what the page was searched with stays."""
 
-    picture = forms.FileField(
-        error_messages=dict.fromkeys(("required", "missing", "invalid"), _("Choose a picture to search with."))
-        | {"empty": _("The file is empty.")},
-    )
-    add = forms.BooleanField(required=False, label=_("Add to the pictures above"))
-
-    @property
-    def pictures(self) -> list[UploadedFile[bytes]]:
-        return self.files.getlist("picture")
+    sent_field = ""
+    add = forms.BooleanField(required=False, label=_("Add it to this search"))
 
     @property
     def wishes(self) -> Wishes:
         return super().wishes if self.cleaned_data["add"] else Wishes()
+
+
+class UploadForm(SentForm):
+    """A search with pictures that are sent along."""
+
+    sent_field = "picture"
+    picture = forms.FileField(
+        error_messages=dict.fromkeys(("required", "missing", "invalid"), _("Choose a picture to search with."))
+        | {"empty": _("The file is empty.")},
+    )
+
+    @property
+    def pictures(self) -> list[UploadedFile[bytes]]:
+        return self.files.getlist("picture")
 
     def clean_picture(self) -> UploadedFile[bytes]:
         """Refuse what is too large before it is read into memory."""
@@ -256,6 +275,13 @@ class UploadForm(SearchForm):
                     {"size": size, "limit": limit},
                 )
         return self.cleaned_data["picture"]
+
+
+class LinkForm(SentForm):
+    """A search with a picture that a link leads to. What links are followed is decided where they are."""
+
+    sent_field = "link"
+    link = forms.CharField(max_length=2000, error_messages={"required": _("Give the address of a picture.")})
 
 
 def _texts(wishes: list[Wish]) -> list[str]:

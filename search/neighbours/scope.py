@@ -35,6 +35,7 @@ class Scope:
     words: tuple[str, ...] = ()  # each of which is in the source, the label or a tag, in any case of letters
     max_distance: float | None = None
     without_image_ids: tuple[int, ...] = ()
+    only_image_ids: tuple[int, ...] = ()
 
     def without(self, *image_ids: int) -> Scope:
         """Return this scope less some images: those that are searched with."""
@@ -42,9 +43,10 @@ class Scope:
 
     @property
     def filters_images(self) -> bool:
-        """Whether there is a condition on what images are, for which their rows have to be read."""
+        """Whether a condition leaves images out that an index of vectors knows nothing of."""
         return bool(
-            self.splits
+            self.only_image_ids
+            or self.splits
             or self.labels
             or self.tags
             or self.formats
@@ -84,6 +86,8 @@ def conditions(scope: Scope) -> str:
     found = ["embedding.dataset_id = ANY(%(datasets)s)"]
     if scope.without_image_ids:
         found.append("embedding.image_id <> ALL(%(without)s)")
+    if scope.only_image_ids:
+        found.append("embedding.image_id = ANY(%(only)s)")
     return " AND ".join([*found, *image_conditions(scope)])
 
 
@@ -120,6 +124,7 @@ def parameters(scope: Scope) -> dict[str, Any]:
     return {
         "datasets": list(scope.dataset_ids),
         "without": list(scope.without_image_ids),
+        "only": list(scope.only_image_ids),
         "splits": list(scope.splits),
         "labels": list(scope.labels),
         "tags": list(scope.tags),

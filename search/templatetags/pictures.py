@@ -58,3 +58,9 @@ def listed(value: object) -> object:
 def percent(share: float) -> str:
     """Write a share of 0 to 1 as a percentage: 83.1 %."""
     return numbers.percent(share, 1)
+
+
+@register.filter
+def lookup(key: object, mapping: dict[object, object]) -> object:
+    """Return what a mapping has under a key; nothing where it has none."""
+    return mapping.get(key, "")

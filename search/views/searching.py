@@ -1,24 +1,28 @@
-"""The search page, and the query picture beside its results."""
+"""The search page: by pictures sent along, kept or in a gallery, by a link, by words; and the query picture."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from embeddings.images import RefusedImage
 from search import encoders, galleries, selecting
-from search.asking import examples, queries
+from search.asking import beside, examples, queries, words
 from search.asking.examples import Example, Mix, NothingWanted, UnknownImage, Wish
-from search.asking.results import Page, find
+from search.asking.results import find
 from search.asking.scope import visible_images
-from search.forms.searching import SearchForm, UploadForm
+from search.forms.searching import SORTS, LinkForm, SearchForm, SentForm, UploadForm
+from search.language import wording
+from search.links import fetching
 from search.models import Dataset, Encoder, Image
 
 if TYPE_CHECKING:
@@ -48,19 +52,26 @@ class Refused(Exception):
 @require_http_methods(["GET", "HEAD", "POST"])
 def search(request: HtmxRequest) -> HttpResponse:
     """Show the start page, or the images nearest to pictures that were sent, are kept, or are in a gallery."""
-    form: SearchForm
+    if request.method == "POST":
+        upload = UploadForm(request.POST, request.FILES, user=request.user)
+        return _by_what_is_sent(request, upload, lambda: [picture.read() for picture in upload.pictures])
+    form = SearchForm(request.GET, user=request.user)
     try:
-        if request.method == "POST":
-            form = UploadForm(request.POST, request.FILES, user=request.user)
-            return _by_upload(request, form)
-        form = SearchForm(request.GET, user=request.user)
         if not form.is_valid():
             return _start_page(request, form, status=400 if form.encoders else 200)
-        if not form.wishes:
-            return _start_page(request, form)
-        return _results_page(request, form, recalled(request, form))
+        if form.wishes:
+            return _results_page(request, form, recalled(request, form))
+        return _found_page(request, form) if form.cleaned_data["words"] else _start_page(request, form)
     except Refused as refused:
         return _start_page(request, form, notice=refused.notice, status=refused.status)
+
+
+@never_cache
+@require_POST
+def search_by_link(request: HtmxRequest) -> HttpResponse:
+    """Search with a picture that the server fetches from elsewhere."""
+    form = LinkForm(request.POST, user=request.user)
+    return _by_what_is_sent(request, form, lambda: [fetching.fetch(form.cleaned_data["link"])])
 
 
 def recalled(request: HttpRequest, form: SearchForm, encoder: Encoder | None = None) -> Mix:
@@ -75,22 +86,24 @@ def recalled(request: HttpRequest, form: SearchForm, encoder: Encoder | None = N
         form.add_error(None, str(error))
         raise Refused(400) from error
     except RefusedImage as error:
-        form.add_error(None, _("This picture cannot be searched with.") + f" {error.reason}")
+        form.add_error(None, _("This picture cannot be searched with.") + f" {wording.told(error.reason)}")
         raise Refused(422) from error
     except encoders.NoEncoder as error:
-        form.add_error(None, str(error))
+        form.add_error(None, wording.told(error))
         raise Refused(503) from error
 
 
-def _by_upload(request: HtmxRequest, form: UploadForm) -> HttpResponse:
-    """Search with pictures that were sent. Where they can be kept, the answer has an address of its own."""
-    if not form.is_valid():
-        raise Refused(422 if form.encoders else 503)
-    encoder: Encoder = form.cleaned_data["encoder"]
-    sent = [_example(form, content.read(), encoder) for content in form.pictures]
+def _by_what_is_sent(request: HtmxRequest, form: SentForm, contents: Callable[[], list[bytes]]) -> HttpResponse:
+    """Search with pictures from elsewhere. Where they can be kept, the answer has an address of its own."""
+    try:
+        if not form.is_valid():
+            raise Refused(422 if form.encoders else 503)
+        sent = _examples(form, contents)
+        asked = _added(request, form, sent)
+    except Refused as refused:
+        return _start_page(request, form, notice=refused.notice, status=refused.status)
     # Without a key there is nothing to come back to: the address stays what it was.
     is_kept = all(example.query.key for example in sent)
-    asked = _added(request, form, sent)
     address = f"{reverse('search')}?{form.address().urlencode()}"
     if is_kept and not request.htmx:
         return HttpResponseRedirect(address, status=303)
@@ -99,7 +112,23 @@ def _by_upload(request: HtmxRequest, form: UploadForm) -> HttpResponse:
     return response
 
 
-def _added(request: HttpRequest, form: UploadForm, sent: list[Example]) -> Mix:
+def _examples(form: SentForm, contents: Callable[[], list[bytes]]) -> list[Example]:
+    encoder: Encoder = form.cleaned_data["encoder"]
+    try:
+        found = [queries.keep(queries.from_picture(content, encoder), encoder) for content in contents()]
+    except RefusedImage as error:
+        form.add_error(form.sent_field, wording.told(error.reason))
+        raise Refused(422) from error
+    except fetching.LinkRefused as error:
+        form.add_error(form.sent_field, wording.told(error.reason))
+        raise Refused(422) from error
+    except encoders.NoEncoder as error:
+        form.add_error(None, wording.told(error))
+        raise Refused(503) from error
+    return [Example(query=query, wish=Wish(name=query.key)) for query in found]
+
+
+def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
     """Return what is searched with, with what was sent, and have the form's address say so."""
     told = form.cleaned_data
     before = list(recalled(request, form).examples) if form.wishes else []
@@ -113,37 +142,54 @@ def _added(request: HttpRequest, form: UploadForm, sent: list[Example]) -> Mix:
     return examples.mix([*uploads, *sent, *others], told["encoder"])
 
 
-def _example(form: UploadForm, content: bytes, encoder: Encoder) -> Example:
-    try:
-        query = queries.keep(queries.from_picture(content, encoder), encoder)
-    except RefusedImage as error:
-        form.add_error("picture", error.reason)
-        raise Refused(422) from error
-    except encoders.NoEncoder as error:
-        form.add_error(None, str(error))
-        raise Refused(503) from error
-    return Example(query=query, wish=Wish(name=query.key))
-
-
 def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix) -> HttpResponse:
-    told = form.cleaned_data
-    page = Page(k=told["k"], offset=told["offset"], after=told["after"], sort=told["sort"])
-    results = find(asked, told["encoder"], form.scope, page)
-    return render(
-        request,
-        "search/results.html",
-        {
-            "form": form,
-            "results": results,
-            "asked": form.address(offset=None, after=None),
-            "own_datasets": selecting.datasets_of(request.user),
-        },
+    if form.cleaned_data["beside"]:
+        return _beside_page(request, form, asked)
+    results = find(asked, form.cleaned_data["encoder"], form.scope, form.page)
+    return render(request, "search/results.html", {"results": results, **_context(request, form)})
+
+
+def _beside_page(request: HtmxRequest, form: SearchForm, asked: Mix) -> HttpResponse:
+    """Show the same search through several encoders; through the first one as it was asked already."""
+    first: Encoder = form.cleaned_data["encoder"]
+    shown = [first, *form.cleaned_data["beside"]]
+    if form.cleaned_data["blind"]:
+        shown = beside.shuffled(shown, form.question)
+    comparison = beside.compare(
+        lambda encoder: asked if encoder == first else recalled(request, form, encoder), shown, form.scope, form.page
     )
+    results = next(column.results for column in comparison.columns if column.encoder == first)
+    return render(
+        request, "search/beside.html", {"comparison": comparison, "results": results, **_context(request, form)}
+    )
+
+
+def _found_page(request: HtmxRequest, form: SearchForm) -> HttpResponse:
+    """Show the images that have words in their name, label or tags."""
+    page = form.page
+    found = words.find(form.scope, k=page.k, offset=page.offset, sort=page.sort)
+    context = {"found": found, "sorts": [("", _("label and name")), *SORTS[1:]], **_context(request, form)}
+    return render(request, "search/found.html", context)
+
+
+def _context(request: HtmxRequest, form: SearchForm) -> dict[str, Any]:
+    dataset = next((one for one in form.datasets if one.slug == form.cleaned_data["dataset"]), None)
+    return {
+        "form": form,
+        "asked": form.address(offset=None, after=None),
+        "own_datasets": selecting.datasets_of(request.user),
+        "labels": galleries.labels(dataset) if dataset else [],
+    }
 
 
 def _start_page(request: HtmxRequest, form: SearchForm, *, notice: str = "", status: int = 200) -> HttpResponse:
     starters = _starters(request.user)
-    context: dict[str, Any] = {"form": form, "notice": notice, "starters": starters}
+    context: dict[str, Any] = {
+        "form": form,
+        "notice": notice,
+        "starters": starters,
+        "allow_links": settings.ALLOW_LINKS,
+    }
     if not starters:
         context["pending"] = visible_images(request.user).filter(status=Image.Status.PENDING).count()
     response = render(request, "search/start.html", context, status=status)

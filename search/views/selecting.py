@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from search import selecting
 from search.asking import files
-from search.asking.results import Page, find
+from search.asking.results import find
 from search.asking.scope import visible_images
 from search.forms.searching import SearchForm
 from search.models import Dataset, Image
@@ -42,9 +42,7 @@ def results_file(request: HttpRequest, kind: str) -> HttpResponse:
     except Refused as refused:
         reason = refused.notice or _("This search cannot be made.")
         return HttpResponse(reason, status=refused.status, content_type="text/plain")
-    told = form.cleaned_data
-    page = Page(k=told["k"], offset=told["offset"], after=told["after"], sort=told["sort"])
-    results = find(asked, told["encoder"], form.scope, page)
+    results = find(asked, form.cleaned_data["encoder"], form.scope, form.page, copies=False)
     rows = files.rows_of(results, _root(request))
     text = files.as_csv(rows, files.COLUMNS) if kind == "csv" else files.as_json(results, rows)
     return _file(text, f"results.{kind}")
