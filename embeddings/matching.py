@@ -34,7 +34,7 @@ def match(first: NDArray[np.float32], second: NDArray[np.float32]) -> Match:
     if first.ndim != 3 or second.ndim != 3 or first.shape[2] != second.shape[2]:
         raise ValueError(f"expected two maps (rows, columns, channels), received {first.shape} and {second.shape}")
     ones, others = first.reshape(-1, first.shape[2]), second.reshape(-1, second.shape[2])
-    likeness = _likeness(ones, others)
+    likeness = correlations(ones, others)
     heat = _heat(ones, others.mean(axis=0), likeness.max(axis=1))
     other_heat = _heat(others, ones.mean(axis=0), likeness.max(axis=0))
     return Match(
@@ -51,8 +51,10 @@ _STRANGE, _SAME = 0.3, 0.75
 _LEAST_CORRELATION = 0.5
 
 
-def _likeness(ones: Heat, others: Heat) -> Heat:
-    """Return the correlation over the channels of each location of one with each of the other.
+def correlations(ones: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the correlation over the channels of each location of one with each of the other, (n, m), -1..1.
+
+    ones: float32 (n, channels); others: (m, channels).
 
     After a ReLU all features are positive, and the cosine of any two places is .4 or more. Taking each place's own mean
     off brings that to .2 and keeps what tells one thing from another (AUC .80 place by place, as the cosine's). Taking
