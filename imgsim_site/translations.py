@@ -100,7 +100,7 @@ def read(path: Path) -> Catalog:
 
 
 def update(path: Path, template: Catalog) -> None:
-    """Bring a .po up to the texts there are. A translation that is no longer used is kept at its end, and found there."""
+    """Bring a .po up to the texts there are. What nobody uses any more is kept at its end, and found there again."""
     catalogue = read(path)
     for message in catalogue.obsolete.values():
         if catalogue.get(message.id, message.context) is None:
@@ -210,9 +210,7 @@ def _compile_all() -> int:
 
 def _check_all() -> int:
     template = extracted()
-    told = [
-        f"{path.relative_to(PROJECT)}: {problem}\n" for path in catalogues() for problem in problems(path, template)
-    ]
+    told = [f"{path}: {problem}\n" for path in catalogues() for problem in problems(path, template)]
     sys.stderr.writelines([*told, _HINT] if told else [])
     return 1 if told else 0
 

@@ -155,10 +155,11 @@ EVALUATIONS = (
     _("All labelled images are %(label)s: any hit would be right."),
     _("each against all others"),
     _("each against all others of %(split)s"),
-    _("%(kind_queries)s against %(kind_gallery)s"),
-    _("%(dataset)s of the split %(split)s"),
-    _("all of the split %(split)s"),
-    _("all"),
+    _("%(dataset)s of the split %(split)s against all of the split %(gallery)s"),
+    _("%(dataset)s of the split %(split)s against all"),
+    _("%(dataset)s against all of the split %(gallery)s"),
+    _("%(queries)s against all"),
+    _("%(queries)s against %(gallery)s"),
 )
 JOBS = (
     _("Stopped before it began."),

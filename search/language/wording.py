@@ -47,6 +47,15 @@ def _told(text: str, language: str) -> str:
 
 
 def _translated(sentence: str) -> str | None:
+    """Return a sentence that is known in the active language, with or without its full stop; None for another one."""
+    found = _looked_up(sentence)
+    if found is None and sentence.endswith("."):
+        found = _looked_up(sentence[:-1])
+        return None if found is None else f"{found}."
+    return found
+
+
+def _looked_up(sentence: str) -> str | None:
     for msgid, pattern in _patterns():
         if found := pattern.fullmatch(sentence):
             return gettext(msgid) % {name: _value(name, value) for name, value in found.groupdict().items()}
