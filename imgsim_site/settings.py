@@ -202,8 +202,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "search"
 
 LANGUAGE_CODE = "en"
-# Each by its own name; locale/ has the texts, and `imgsim_site.translations` looks after them.
-LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+# locale/ has the texts, and `imgsim_site.translations` looks after them.
+LANGUAGES = [("en", "English"), ("de", "German")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "imgsim_site.formats"
 LANGUAGE_COOKIE_AGE = 31_536_000

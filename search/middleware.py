@@ -27,10 +27,14 @@ class PageLanguage(LocaleMiddleware):
         request.LANGUAGE_CODE = ENGLISH
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Say which language it is, and that another browser gets another one; of pictures and JSON neither is true."""
-        if not response.headers.get("Content-Type", "").startswith("text/html"):
-            return response
-        return super().process_response(request, response)
+        """Say which language it is, and that another browser gets another one; of pictures and JSON neither is true.
+
+        What the thread does next is not this visitor's, and in English again.
+        """
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response = super().process_response(request, response)
+        translation.deactivate()
+        return response
 
 
 class RefuseNul:
