@@ -1,4 +1,4 @@
-"""Why a hit is like the query: the places of both that answer to each other, as the encoder sees them."""
+"""What an encoder sees where: why a hit is like the query, and which parts of the query could be searched with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embeddings import images, matching
 from embeddings.images.overlays import heated
+from embeddings.regions import suggest
 from search import encoders
 from search.asking.queries import Crop, Query
 from search.models import Encoder, Image
@@ -54,6 +55,17 @@ def explain(query: Query, hit: Image, encoder: Encoder) -> Explanation:
     ]
     took_ms = (time.perf_counter() - started) * 1000
     return Explanation(query=pictures[0], hit=pictures[1], n_places=len(match.pairs), took_ms=took_ms)
+
+
+def regions(query: Query, encoder: Encoder) -> list[Crop]:
+    """Return the parts of the query picture that are worth a search of their own, the best first.
+
+    Raises as `explain` does.
+    """
+    network = encoders.network(encoder)
+    source = query.image.original if query.image else query.preview
+    picture = _input(source, network.spec.input_size)
+    return suggest(picture, network.encode_locations(picture[np.newaxis])[0])
 
 
 def _input(source: bytes | Path, size: int, crop: Crop | None = None) -> NDArray[np.uint8]:

@@ -25,6 +25,7 @@ ORDERS: dict[str, tuple[Callable[[Hit], Any], bool]] = {
     "largest": (lambda hit: (hit.n_pixels, hit.n_bytes, -hit.id), True),
     "smallest": (lambda hit: (hit.n_pixels, hit.n_bytes, -hit.id), False),
 }
+PAGES_AT_ONCE = 5
 NO_COPIES = Copies(exact=[], near=[])
 
 
@@ -128,6 +129,11 @@ class Results:
     def next_place(self) -> Place | None:
         """What the next page comes after; None where it is counted, because hits are in another order."""
         return None if self.page.sort or not self.hits else Place(self.hits[-1].distance, self.hits[-1].id)
+
+    @property
+    def loads_by_itself(self) -> bool:
+        """Whether the next page comes when this one has been scrolled to its end: or else nobody reached the footer."""
+        return (self.page.offset // self.page.k + 1) % PAGES_AT_ONCE != 0
 
     @property
     def previous_offset(self) -> int | None:

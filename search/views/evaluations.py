@@ -16,6 +16,7 @@ from search.evaluation import comparing, running
 from search.evaluation.comparing import Comparison
 from search.evaluation.protocol import CannotEvaluate
 from search.forms.evaluating import EvaluationForm
+from search.judging import votes
 from search.language.wording import told
 from search.models import Dataset, Encoder, Evaluation
 from search.reports import exporting, showing
@@ -88,6 +89,7 @@ def comparison(request: HttpRequest, slug: str) -> HttpResponse:
         "plots": exporting.plots(found) if found else [],
         "kinds": [("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"), ("html", _("Report"))],
         "n_encoders": Encoder.objects.count(),
+        "votes": votes.tally(shown, request.user),
     }
     return render(request, "search/comparison.html", context)
 

@@ -179,6 +179,7 @@ def _context(request: HtmxRequest, form: SearchForm) -> dict[str, Any]:
         "asked": form.address(offset=None, after=None),
         "own_datasets": selecting.datasets_of(request.user),
         "labels": galleries.labels(dataset) if dataset else [],
+        "allow_links": settings.ALLOW_LINKS,
     }
 
 

@@ -27,6 +27,29 @@ function setUp() {
     box = [x * size[0], y * size[1], (x + width) * size[0], (y + height) * size[1]];
   }
   draw();
+  if (!svg.dataset.crop) suggest(svg);
+}
+
+async function suggest(svg) {
+  try {
+    const answer = await fetch(`${svg.dataset.regions}${location.search}`);
+    const { regions } = await answer.json();
+    if (svg.isConnected) regions.forEach((region, number) => drawRegion(svg, region, number + 1));
+  } catch {
+    // The page is whole without suggestions.
+  }
+}
+
+function drawRegion(svg, region, number) {
+  const [x, y, width, height] = region.map((part, place) => part * size[place % 2]);
+  const address = new URL(location.href);
+  address.searchParams.set("crop", region.map((part) => Number(part.toFixed(4))).join(","));
+  const link = element("a", {
+    class: "region", href: address.pathname + address.search, "data-crop": address.searchParams.get("crop"),
+    "aria-label": svg.dataset.wordsRegion.replace("{number}", number),
+  }, svg);
+  element("rect", { x, y, width, height }, link);
+  element("circle", { cx: x + width / 2, cy: y + height / 2, r: 9 / scale(svg) }, link);
 }
 
 function element(name, attributes, parent) {

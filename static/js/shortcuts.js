@@ -48,3 +48,25 @@ document.addEventListener("click", (event) => {
   const dialog = event.target.closest?.("#shortcuts");
   if (dialog && (event.target === dialog || event.target.closest("[data-close]"))) dialog.close();
 });
+
+// What can be done with results is told once, to whoever is here for the first time.
+const HINT = "hint-was-read";
+function hint() {
+  const text = document.getElementById("hint");
+  try {
+    if (text) text.hidden = Boolean(localStorage.getItem(HINT));
+  } catch {
+    // Where nothing can be remembered, it would be told for ever.
+  }
+}
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-dismiss]")) return;
+  try {
+    localStorage.setItem(HINT, "1");
+  } catch {
+    // It comes again then.
+  }
+  document.getElementById("hint").hidden = true;
+});
+document.addEventListener("htmx:afterSettle", hint);
+hint();
