@@ -15,7 +15,6 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from embeddings.images import RefusedImage, parts
-from embeddings.images.preparing import Crop
 from search import neighbours
 from search.models import Encoder, Image
 from search.neighbours import Hit, Scope
@@ -71,15 +70,13 @@ def find(
     hits: Sequence[Hit],
     *,
     picture: bytes | Path | None = None,
-    crop: Crop | None = None,
     limit: int = LIMIT,
 ) -> Copies:
     """Return the copies of a query in scope, at most `limit` exact ones and as many near-duplicates.
 
     query_sha256: of the bytes as they came; empty for a part of a picture, which has no exact copy. phash: 64
-    characters 0 or 1. hits: the first ones of the same search. picture: the query's preview or thumbnail, and crop the
-    part of it that is searched with; without a picture only those are found that their hash makes sure. Raises
-    RefusedImage where it is none.
+    characters 0 or 1. hits: the first ones of the same search. picture: the query's preview or thumbnail; without it
+    only those are found that their hash makes sure. Raises RefusedImage where it is none.
     """
     exact = [Copy(image_id=one, kind="exact", reason="the same file") for one in _same_file(query_sha256, scope, limit)]
     known = {copy.image_id for copy in exact}
@@ -89,7 +86,7 @@ def find(
         known |= {copy.image_id for copy in near}
         likely = [image_id for image_id in hashed if image_id not in known][:LOOKED_AT]
         likely += [hit.id for hit in hits[:LOOKED_AT] if hit.id not in known and hit.id not in likely]
-        near += _looked_at(parts.grey(picture, crop), likely)
+        near += _looked_at(parts.grey(picture), likely)
     return Copies(exact=exact, near=near[:limit])
 
 

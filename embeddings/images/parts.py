@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from embeddings.images.decoding import content_of, decoded, fitted_size
-from embeddings.images.preparing import Crop, crop_box
 
 Grey = Image.Image
 # What the second picture is to the first: the same, the same mirrored or turned, what it was cut out of, or its part.
@@ -33,15 +32,10 @@ _LEAST_EDGE: Final = 5
 _STRANGER: Final = 0.7
 
 
-def grey(source: bytes | Path, crop: Crop | None = None) -> Grey:
-    """Return the small grey picture to compare, of a picture or of its thumbnail.
-
-    crop: x, y, width, height as fractions of the upright picture. Raises RefusedImage.
-    """
+def grey(source: bytes | Path) -> Grey:
+    """Return the small grey picture to compare, of a picture or of its thumbnail. Raises RefusedImage."""
     edge = 2 * _EDGE  # a part is compared at up to twice the size of its whole
-    share = max(min(crop[2:]), 0.05) if crop else 1
-    _, picture = decoded(content_of(source), edge=1, long_edge=round(2 * edge / share))
-    picture = picture.crop(crop_box(picture.size, crop)) if crop else picture
+    _, picture = decoded(content_of(source), edge=1, long_edge=2 * edge)
     return picture.convert("L").resize(fitted_size(picture.size, edge), Image.Resampling.BOX)
 
 

@@ -152,12 +152,12 @@ class Results:
 def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page, *, copies: bool = True) -> Results:
     """Search with what was asked, which does not answer itself, and say out of how many.
 
-    copies: whether to tell copies of the picture from what is similar to it; no more than one picture has any.
+    copies: whether to tell copies of the picture from what is similar to it, where the search is for one whole picture.
     """
     scope = scope.without(*mix.image_ids)
     answer = _sorted(mix, encoder, scope, page) if page.sort else _ranked(mix, encoder, scope, page)
     pending = Image.objects.filter(status=Image.Status.PENDING, dataset_id__in=scope.dataset_ids)
-    known = _copies(mix.main, encoder, scope, page, answer) if copies and not mix.is_mixed else NO_COPIES
+    known = _copies(mix.main, encoder, scope, page, answer) if copies and mix.is_one_picture else NO_COPIES
     of_copies = {} if page.offset else _hits_of(mix, encoder, scope, known, answer)
     return Results(
         mix=mix,
@@ -200,7 +200,6 @@ def _copies(query: Query, encoder: Encoder, scope: Scope, page: Page, answer: An
             scope,
             answer.hits if looks else [],
             picture=_picture(query) if looks else None,
-            crop=query.crop,
         )
     except RefusedImage:  # the file went meanwhile; the results are right without its copies
         return NO_COPIES

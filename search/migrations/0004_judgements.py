@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="image",
-            index=models.Index(fields=["dataset"], include=("phash",), name="image_phash"),
+            index=models.Index(fields=["dataset"], include=("id", "phash"), name="image_phash"),
         ),
         migrations.CreateModel(
             name="Mark",

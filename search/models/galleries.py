@@ -128,7 +128,7 @@ class Image(models.Model):
             models.Index(fields=["dataset", "label"], name="image_label"),
             GinIndex(fields=["tags"], name="image_tags"),
             # Near-duplicates are looked for by a scan of it alone.
-            models.Index(fields=["dataset"], include=["phash"], name="image_phash"),
+            models.Index(fields=["dataset"], include=["id", "phash"], name="image_phash"),
         ]
 
     def __str__(self) -> str:

@@ -50,7 +50,7 @@ def gallery(add_image: AddImage) -> list[Image]:
 
 
 def choose(page: Page, content: bytes, **options: Any) -> None:
-    page.locator("#upload input[type=file]").set_input_files(as_file(content, **options))
+    page.locator("#id_picture").set_input_files(as_file(content, **options))
 
 
 def expect_results(page: Page) -> None:
@@ -99,7 +99,8 @@ def test_back_leads_back(open_page: OpenPage, gallery: list[Image]) -> None:
     page = open_page("/")
     choose(page, jpeg_bytes(640, 480, seed=0))
     expect_results(page)
-    page.locator("#hits > li a").first.click()
+    page.locator(".answer .tile-link").first.click()
+    page.get_by_role("link", name="Open its page").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("picture 0.jpg")
     page.go_back()
     expect_results(page)
