@@ -98,11 +98,6 @@ class Mix:
         return not self.is_mixed and self.main.crop is None
 
     @property
-    def is_one_picture(self) -> bool:
-        """Whether this is one whole picture, of which there may be copies."""
-        return not self.is_mixed and self.main.crop is None
-
-    @property
     def image_ids(self) -> list[int]:
         """The images of galleries among the examples, which are not to answer."""
         return [example.query.image.pk for example in self.examples if example.query.image]
