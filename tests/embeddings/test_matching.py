@@ -1,10 +1,14 @@
 """Tests of the matching of two pictures' spatial features, made up and real."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embeddings.matching import match
+from embeddings.encoder import Encoder
+from embeddings.install import InstalledEncoder
+from embeddings.matching import match, usual_likeness
 
 Locations = NDArray[np.float32]
 
@@ -38,7 +42,7 @@ def test_pairs_tell_which_place_answers_to_which() -> None:
     found = match(scene(0, {(1, 1): 1, (4, 2): 2}), scene(5, {(5, 4): 1, (2, 6): 2}))
     places = {(first, second) for first, second, _ in found.pairs}
     assert {((1.5 / 7, 1.5 / 7), (4.5 / 7, 5.5 / 7)), ((2.5 / 7, 4.5 / 7), (6.5 / 7, 2.5 / 7))} <= places
-    assert all(0.4 <= cosine <= 1 for _, _, cosine in found.pairs)
+    assert all(0.5 <= cosine <= 1 for _, _, cosine in found.pairs)
 
 
 def test_no_two_pairs_share_a_place_or_its_neighbours() -> None:
@@ -67,3 +71,48 @@ def test_a_picture_without_features_is_cold() -> None:
     found = match(nothing, nothing)
     assert not found.first.any()
     assert found.pairs == []
+
+
+def test_heat_begins_at_the_usual_likeness() -> None:
+    one, other = scene(0, {(1, 1): 1, (4, 2): 2}), scene(5, {(5, 4): 1, (2, 6): 2})
+    assert match(one, other, usual=0.99).first.mean() < match(one, other).first.mean()
+    assert match(one, other, usual=-0.9).first.mean() > match(one, other).first.mean()
+
+
+def test_pictures_that_share_a_part_are_usually_more_alike() -> None:
+    maps = np.stack([scene(seed, {(1, 1): seed}) for seed in range(0, 50, 10)])
+    shared = np.random.default_rng(9).random(64, dtype=np.float32) * 4
+    assert usual_likeness(maps) < 0.4
+    assert usual_likeness(maps + shared) > 0.9
+
+
+def test_one_picture_tells_nothing_usual() -> None:
+    with pytest.raises(ValueError, match=r"of two pictures or more, received \(1, 7, 7, 64\)"):
+        usual_likeness(scene(0, {})[np.newaxis])
+
+
+@pytest.fixture(scope="module")
+def encoder(installed: Callable[[str], InstalledEncoder]) -> Encoder:
+    return Encoder.load(installed("mobilenet_v2").folder)
+
+
+def test_a_brighter_version_is_hot_and_a_stranger_cold(encoder: Encoder, photos: NDArray[np.uint8]) -> None:
+    brighter = (photos[:1] * 0.8 + 50).astype(np.uint8)
+    astronaut, cat, again = encoder.encode_locations(np.concatenate([photos[:2], brighter]))
+    version, stranger = match(astronaut, again), match(astronaut, cat)
+    assert version.first.mean() > 0.5
+    assert len(version.pairs) == 5
+    assert all(abs(x - u) + abs(y - v) < 0.3 for (x, y), (u, v), _ in version.pairs)
+    assert stranger.first.max() < 0.3
+
+
+def test_the_thing_that_two_pictures_share_is_what_is_hot(encoder: Encoder, photos: NDArray[np.uint8]) -> None:
+    cup = photos[2][::2, ::2]
+    ones, others = photos[3].copy(), photos[0].copy()
+    ones[:112, :112] = cup
+    others[112:, 112:] = cup
+    found = match(*encoder.encode_locations(np.stack([ones, others])))
+    assert found.first[:3, :3].mean() > 4 * found.first[4:, 4:].mean()
+    assert found.second[4:, 4:].mean() > 4 * found.second[:3, :3].mean()
+    (x, y), (u, v), _ = found.pairs[0]
+    assert max(x, y) < 0.5 < min(u, v)
