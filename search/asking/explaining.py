@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from django.core.cache import cache
 from numpy.typing import NDArray
 
 from embeddings import images, matching
+from embeddings.encoder import Encoder as Network
 from embeddings.images.overlays import heated
 from embeddings.regions import suggest
 from search import encoders
 from search.asking.queries import Crop, Query
 from search.models import Encoder, Image
 
+logger = logging.getLogger(__name__)
+
 EDGE = 720
+N_STRANGERS = 12
+DEFAULT_USUAL = 0.3
+USUAL_SECONDS = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +58,7 @@ def explain(query: Query, hit: Image, encoder: Encoder) -> Explanation:
     source = query.image.original if query.image else query.preview
     size = network.spec.input_size
     inputs = np.stack([_input(source, size, query.crop), _input(hit.original, size)])
-    match = matching.match(*network.encode_locations(inputs))
+    match = matching.match(*network.encode_locations(inputs), usual=_usual_likeness(encoder, network))
     pictures = [
         heated(source, match.first, [first for first, _, _ in match.pairs], long_edge=EDGE, crop=query.crop),
         heated(hit.original, match.second, [second for _, second, _ in match.pairs], long_edge=EDGE),
@@ -66,6 +76,31 @@ def regions(query: Query, encoder: Encoder) -> list[Crop]:
     source = query.image.original if query.image else query.preview
     picture = _input(source, network.spec.input_size)
     return suggest(picture, network.encode_locations(picture[np.newaxis])[0])
+
+
+def _usual_likeness(encoder: Encoder, network: Network) -> float:
+    """Return how alike the places of strangers are to an encoder, from a few images; heat begins above it."""
+    key = f"usual-likeness:{encoder.pk}:{encoder.weights_sha256[:16]}"
+    try:
+        if (known := cache.get(key)) is not None:
+            return float(known)
+    except Exception:  # whatever the cache's client raises, it is measured again then
+        logger.warning("The cache is out of reach: likenesses are measured again.", exc_info=True)
+        return DEFAULT_USUAL
+    strangers = _inputs(Image.objects.filter(status=Image.Status.READY).order_by("sha256")[:N_STRANGERS], network)
+    usual = matching.usual_likeness(network.encode_locations(strangers)) if len(strangers) > 1 else DEFAULT_USUAL
+    with contextlib.suppress(Exception):
+        cache.set(key, usual, USUAL_SECONDS)
+    return usual
+
+
+def _inputs(strangers: Iterable[Image], network: Network) -> NDArray[np.uint8]:
+    size = network.spec.input_size
+    found = []
+    for image in strangers:
+        with contextlib.suppress(images.RefusedImage):
+            found.append(_input(image.original, size))
+    return np.stack(found) if found else np.empty((0, size, size, 3), np.uint8)
 
 
 def _input(source: bytes | Path, size: int, crop: Crop | None = None) -> NDArray[np.uint8]:
