@@ -31,7 +31,7 @@ KEYWORDS = {
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
-_PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|%%|\{\w*\}")
+_PLACEHOLDER = re.compile(r"%\(\w+\)[.\d]*[a-z]|%[sd]|%%|\{\w*\}")
 _HEAD = """\
 msgid ""
 msgstr ""

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from embeddings.training.presets import CLASSIFIER_AUGMENTATION
 from search.forms.menus import offer
+from search.language.wording import told_lazily
 from search.models import Dataset, Encoder
 from search.training.requests import LOSSES, SUMMARIES, Wanted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+_THE_RECIPES = gettext_lazy("The recipe's")
 
 
 class TrainingForm(forms.Form):
@@ -26,10 +31,10 @@ class TrainingForm(forms.Form):
     name = forms.CharField(required=False, max_length=60)
     epochs = forms.IntegerField(required=False, min_value=1, max_value=10_000)
     dim = forms.IntegerField(required=False, min_value=1, max_value=4000)
-    loss = forms.ChoiceField(required=False, choices=[("", "The recipe's"), *((loss, loss) for loss in LOSSES)])
-    augmenting = forms.ChoiceField(required=False, choices=[("", "The recipe's"), ("own", "Only these:")])
+    loss = forms.ChoiceField(required=False, choices=[("", _THE_RECIPES), *((loss, loss) for loss in LOSSES)])
+    augmenting = forms.ChoiceField(required=False, choices=[("", _THE_RECIPES), ("own", gettext_lazy("Only these:"))])
     augmentation = forms.MultipleChoiceField(
-        required=False, choices=[(name, name.replace("_", " ")) for name in CLASSIFIER_AUGMENTATION]
+        required=False, choices=[(name, told_lazily(name.replace("_", " "))) for name in CLASSIFIER_AUGMENTATION]
     )
 
     def __init__(self, data: Mapping[str, Any] | None, *, user: AbstractBaseUser | AnonymousUser) -> None:
@@ -38,7 +43,7 @@ class TrainingForm(forms.Form):
         self.datasets = list(Dataset.objects.visible_to(user))
         names = [(one.name, one.name) for one in Encoder.objects.all() if not one.spec.get("backbone")]
         offer(self, "dataset", [(one.slug, one.name) for one in self.datasets])
-        offer(self, "backbone", [("", "The recipe's"), *names])
+        offer(self, "backbone", [("", str(_THE_RECIPES)), *names])
 
     @property
     def has_details(self) -> bool:
@@ -47,7 +52,7 @@ class TrainingForm(forms.Form):
     def clean_dataset(self) -> Dataset:
         dataset = next((one for one in self.datasets if one.slug == self.cleaned_data["dataset"]), None)
         if dataset is None:
-            raise ValidationError("Choose one of the datasets.", code="unknown_dataset")
+            raise ValidationError(_("Choose one of the datasets."), code="unknown_dataset")
         return dataset
 
     def wanted(self) -> Wanted:

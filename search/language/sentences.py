@@ -130,6 +130,25 @@ TRAININGS = (
     _("Another encoder was named %(name)s meanwhile. Train again with another --name."),
     _("%(path)s cannot be written: %(why)s."),
 )
+RECIPES = (
+    _("a matrix on the vectors that are stored already, fitted in seconds; no picture is read"),
+    _("a MobileNet that learns to name the classes; its last hidden layer of 64 is the vector"),
+    _("anchors and positives, one pair of each class a batch, in a small network for small pictures"),
+    _("a convolutional autoencoder, which needs no labels; its latent numbers are the vector"),
+    _("any installed network, frozen at first, with any loss"),
+    _("fine-tune on %(name)s"),
+    _("horizontal flip"),
+    _("random brightness contrast"),
+    _("random rotate 90"),
+    _("flip"),
+    _("rgb shift"),
+    _("hue saturation value"),
+    _("clahe"),
+    _("random gamma"),
+    _("blur"),
+    _("to gray"),
+    _("image compression"),
+)
 EVALUATIONS = (
     _("%(name)s was removed while it was evaluated."),
     _("The dataset %(name)s was deleted while it was evaluated."),
@@ -192,4 +211,4 @@ JOBS = (
     _("Epoch %(n)s of %(n_all)s: loss %(n_loss)s"),
     _("Exporting the network and comparing the two"),
 )
-SENTENCES = (*PICTURES, *IMPORTS, *ENCODERS, *DESCRIPTIONS, *TRAININGS, *EVALUATIONS, *JOBS)
+SENTENCES = (*PICTURES, *IMPORTS, *ENCODERS, *DESCRIPTIONS, *TRAININGS, *RECIPES, *EVALUATIONS, *JOBS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
+from django.utils.functional import lazy
 from django.utils.translation import get_language, gettext
 
 from search.language.numbers import localised
@@ -29,6 +30,9 @@ def told(english: object) -> str:
     text = str(english)
     language = get_language() or _ENGLISH
     return text if not text or language.startswith(_ENGLISH) else _told(text, language)
+
+
+told_lazily = lazy(told, str)
 
 
 @lru_cache(maxsize=2_000)

@@ -50,7 +50,7 @@ def _samples(wanted: Wanted) -> dict[str, object]:
     names = requests.augmentations(wanted)
     sheet = images.jpeg_of(preview.sheet(wanted.dataset, names, 0, preview.SIZE_ON_PAGE))
     address = f"data:image/jpeg;base64,{base64.b64encode(sheet).decode()}"
-    return {"names": [name.replace("_", " ") for name in names], "address": address}
+    return {"names": [told(name.replace("_", " ")) for name in names], "address": address}
 
 
 def _drawn_at(request: HttpRequest, pk: int) -> datetime | None:

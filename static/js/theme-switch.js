@@ -8,7 +8,7 @@ function isDark() {
 
 function show() {
   const button = document.getElementById("theme-switch");
-  button.setAttribute("aria-label", isDark() ? "Switch to light colours" : "Switch to dark colours");
+  button.setAttribute("aria-label", isDark() ? button.dataset.toLight : button.dataset.toDark);
 }
 
 document.getElementById("theme-switch").addEventListener("click", () => {

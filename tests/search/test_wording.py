@@ -10,8 +10,10 @@ from django.utils import translation
 from embeddings import images
 from embeddings.images import RefusedImage, refusals
 from embeddings.specs import SPECS
+from embeddings.training.presets import CLASSIFIER_AUGMENTATION
 from search.language import numbers, sentences
 from search.language.wording import knows, told
+from search.training.requests import SUMMARIES
 from tests.pictures import huge_header_png, truncated_jpeg
 from tests.running import ROOT
 
@@ -68,6 +70,11 @@ def test_every_sentence_that_is_raised_or_kept_is_in_the_table() -> None:
 
 def test_every_description_of_an_encoder_is_in_the_table() -> None:
     assert [spec.description for spec in SPECS.values() if not knows(spec.description)] == []
+
+
+def test_every_recipe_and_every_change_of_a_picture_is_in_the_table() -> None:
+    words = [*SUMMARIES.values(), *(name.replace("_", " ") for name in CLASSIFIER_AUGMENTATION)]
+    assert [one for one in words if not knows(one)] == []
 
 
 @pytest.mark.usefixtures("in_german")

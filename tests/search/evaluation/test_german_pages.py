@@ -18,6 +18,11 @@ READ = set("viewbox x y x1 x2 y1 y2 cx cy r d points width height transform fill
 ENGLISH = re.compile(r"\b(the|of|and|is|are|with|which|where|its|it|images?|queries|to|from|no)\b", re.IGNORECASE)
 
 
+def _is_figure(name: str, value: str | None) -> bool:
+    """Return whether it is a number for a script; scripts get texts by the same way."""
+    return name.startswith("data-") and bool(re.fullmatch(r"[\d.,]+", value or ""))
+
+
 class Read(HTMLParser):
     """A page's attributes that are read as numbers, and its words outside of code."""
 
@@ -32,7 +37,7 @@ class Read(HTMLParser):
         self._within.append(tag)
         named = dict(attrs)
         if named.get("name") not in {"csrfmiddlewaretoken", "language"}:
-            self.numbers += [(tag, name, value) for name, value in attrs if name in READ or name.startswith("data-")]
+            self.numbers += [(tag, name, value) for name, value in attrs if name in READ or _is_figure(name, value)]
         self.words += [named[name] or "" for name in ("title", "alt", "aria-label") if name in named]
 
     def handle_endtag(self, tag: str) -> None:
@@ -70,6 +75,10 @@ def pages(muddled: list[Image]) -> list[str]:
         "/encoders/",
         f"/jobs/{evaluation.job.pk}/",
         "/jobs/",
+        "/train/",
+        "/",
+        f"/?image={muddled[0].pk}",
+        f"/?image={muddled[0].pk}&beside=colours&k=3",
     ]
 
 
