@@ -18,10 +18,13 @@ from tests.pictures import huge_header_png, truncated_jpeg
 from tests.running import ROOT
 
 # Raised with a sentence that a page may show, or kept in a job.
-TELLING = {"RefusedImage", "NoEncoder", "CannotTrain", "CannotEvaluate", "RunStopped", "EvaluationStopped"}
+TELLING = set(
+    "RefusedImage LinkRefused _malformed NoEncoder CannotTrain CannotEvaluate RunStopped EvaluationStopped QueryExpired "
+    "NothingWanted UnknownImage CannotKeep".split()
+)
 KEEPING = {"fail", "finish", "failing"}
 PLACES = (
-    "embeddings/images", "search/embedding.py", "search/encoders.py", "search/evaluation", "search/ingest/rows.py",
+    "embeddings/images", "search/asking/examples.py", "search/asking/queries.py", "search/judging/marks.py", "search/links", "search/embedding.py", "search/encoders.py", "search/evaluation", "search/ingest/rows.py",
     "search/ingest/sources.py", "search/training", "search/work/jobs.py",
 )  # fmt: skip
 
@@ -38,6 +41,8 @@ def _written(node: ast.expr) -> str | None:
         return node.value
     if isinstance(node, ast.JoinedStr):
         return "".join(str(one.value) if isinstance(one, ast.Constant) else "7" for one in node.values)
+    if isinstance(node, ast.BinOp):
+        return _written(node.left)
     return None
 
 
@@ -50,7 +55,7 @@ def _sentences() -> Iterator[tuple[str, str]]:
                     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                     texts = [*node.args, *(keyword.value for keyword in node.keywords)]
                     # A refusal begins with its code.
-                    texts = texts[1:] if name == "RefusedImage" else texts
+                    texts = texts[1:] if name in {"RefusedImage", "LinkRefused"} else texts
                     for text in map(_written, texts if name in TELLING | KEEPING else []):
                         if text is not None and " " in text:
                             yield f"{file.relative_to(ROOT)}:{node.lineno}", text
