@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.formats import date_format
-from django.utils.translation import gettext as now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from embeddings.images.decoding import FORMATS, MAX_FILE_BYTES
@@ -21,6 +21,7 @@ from search.asking.results import Page
 from search.asking.scope import UnknownDataset, scope_for
 from search.forms.fields import IMAGE_ID, KEY, CropField, PlaceField, WishesField, crop_text, place_text
 from search.forms.menus import offer
+from search.language import wording
 from search.models import Dataset, Encoder
 from search.neighbours import MAX_HITS, Scope
 
@@ -104,7 +105,7 @@ class SearchForm(forms.Form):
         self.user = user
         self.datasets = list(Dataset.objects.visible_to(user))
         self.encoders = list(Encoder.objects.all())
-        offer(self, "dataset", [("", now("All datasets")), *((one.slug, one.name) for one in self.datasets)])
+        offer(self, "dataset", [("", gettext("All datasets")), *((one.slug, one.name) for one in self.datasets)])
         offer(self, "encoder", [(one.name, one.name) for one in self.encoders])
         beside = self.fields["beside"]
         assert isinstance(beside, forms.MultipleChoiceField)
@@ -179,14 +180,14 @@ class SearchForm(forms.Form):
         try:
             scope_for(self.user, self.cleaned_data["dataset"])
         except UnknownDataset as error:
-            raise ValidationError(str(error), code="unknown_dataset") from error
+            raise ValidationError(wording.told(error), code="unknown_dataset") from error
         return self.cleaned_data["dataset"]
 
     def clean_encoder(self) -> Encoder:
         try:
             return encoders.by_name(self.cleaned_data["encoder"])
         except encoders.NoEncoder as error:
-            raise ValidationError(str(error), code="unknown_encoder") from error
+            raise ValidationError(wording.told(error), code="unknown_encoder") from error
 
     def clean_k(self) -> int:
         k = self.cleaned_data["k"]

@@ -79,11 +79,11 @@ def recalled(request: HttpRequest, form: SearchForm, encoder: Encoder | None = N
     try:
         return examples.recall(form.wishes, encoder or form.cleaned_data["encoder"], request.user)
     except queries.QueryExpired as error:
-        raise Refused(410, str(error)) from error
+        raise Refused(410, wording.told(error)) from error
     except UnknownImage as error:
         raise Http404(str(error)) from error
     except NothingWanted as error:
-        form.add_error(None, str(error))
+        form.add_error(None, wording.told(error))
         raise Refused(400) from error
     except RefusedImage as error:
         form.add_error(None, _("This picture cannot be searched with.") + f" {wording.told(error.reason)}")

@@ -1,12 +1,14 @@
 """The catalogues of translated texts: complete, and brought up to date and compiled without losing anything."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog
 
 from imgsim_site import translations
+from tests.running import ROOT
 
 PO = translations.catalogues()
 HEAD = """\
@@ -46,6 +48,12 @@ def test_texts_are_found_in_templates_and_in_code() -> None:
     assert found.get("waiting for its embedding") is not None
     assert found.get("Search", "noun") is not None
     assert found.get("%(n)s query").id == ("%(n)s query", "%(n)s queries")  # type: ignore[union-attr]
+
+
+def test_code_calls_what_marks_a_text_by_a_name_that_is_looked_for() -> None:
+    aliases = re.compile(r"^from django\.utils\.translation import \w+ as (\w+)$", re.MULTILINE)
+    files = [path for package in translations.PACKAGES for path in (ROOT / package).rglob("*.py")]
+    assert {alias for path in files for alias in aliases.findall(path.read_text())} == {"_"}
 
 
 @pytest.mark.parametrize(
