@@ -86,6 +86,18 @@ class LinearHead:
         return head
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Said:
+    """What was said of pairs, beside labels: differences of alike and of unlike vectors, float64 (n_pairs, n_in).
+
+    weight: as how many labelled vectors each pair counts, 0 or more.
+    """
+
+    alike: NDArray[np.float64]
+    unlike: NDArray[np.float64]
+    weight: float
+
+
 class Discriminant:
     """Fisher's linear discriminant of one set of vectors, for any shrinkage: the costly part is done once.
 
@@ -95,7 +107,7 @@ class Discriminant:
     / n_in identity.
     """
 
-    def __init__(self, vectors: Vectors, labels: Labels) -> None:
+    def __init__(self, vectors: Vectors, labels: Labels, said: "Said | None" = None) -> None:
         """vectors: float32 (n, n_in); labels: (n,). Raises CannotFit for fewer than two classes or vectors a class."""
         classes, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
         if len(classes) < 2:
@@ -108,9 +120,13 @@ class Discriminant:
         np.add.at(means, index, exact)
         means /= counts[:, np.newaxis]
         inside = exact - means[index]
-        self._spread, self._directions = np.linalg.eigh(inside.T @ inside / len(exact))
+        within = inside.T @ inside / len(exact)
         # Weighted by size, so that the scatter of the means is this matrix times itself.
         self._apart = (means - self._mean) * np.sqrt(counts / len(exact))[:, np.newaxis]
+        if said is not None:
+            within = within + said.weight * (said.alike.T @ said.alike) / (2 * len(exact))
+            self._apart = np.concatenate([self._apart, said.unlike * np.sqrt(said.weight / (2 * len(exact)))])
+        self._spread, self._directions = np.linalg.eigh(within)
         self.max_dim = min(len(classes) - 1, exact.shape[1])
 
     def head(self, shrinkage: float, dim: int | None = None) -> LinearHead:
@@ -152,8 +168,8 @@ def fit_discriminant(
     if not len(valid_vectors):
         raise CannotFit("there are no validation images to choose the shrinkage on")
     discriminant = Discriminant(vectors, labels)
-    asked, asked_labels = _some(valid_vectors, valid_labels, MOST_CHECKED)
-    ranked, ranked_labels = _some(vectors, labels, MOST_RANKED)
+    asked, asked_labels = some(valid_vectors, valid_labels, MOST_CHECKED)
+    ranked, ranked_labels = some(vectors, labels, MOST_RANKED)
     found = {}
     for shrinkage in shrinkages:
         head = discriminant.head(shrinkage, dim)
@@ -168,7 +184,8 @@ def fit_discriminant(
     )
 
 
-def _some(vectors: Vectors, labels: Labels, most: int) -> tuple[Vectors, Labels]:
+def some(vectors: Vectors, labels: Labels, most: int) -> tuple[Vectors, Labels]:
+    """Return up to `most` vectors and their labels, drawn at random and always the same."""
     if len(vectors) <= most:
         return vectors, labels
     chosen = np.sort(np.random.default_rng(0).choice(len(vectors), most, replace=False))
