@@ -37,6 +37,8 @@ class TrainingForm(forms.Form):
         required=False, choices=[(name, told_lazily(name.replace("_", " "))) for name in CLASSIFIER_AUGMENTATION]
     )
 
+    feedback = forms.BooleanField(required=False)
+
     def __init__(self, data: Mapping[str, Any] | None, *, user: AbstractBaseUser | AnonymousUser) -> None:
         super().__init__(data)
         self.user = user
@@ -63,7 +65,7 @@ class TrainingForm(forms.Form):
             dataset=fields["dataset"],
             backbone=fields["backbone"],
             name=fields["name"],
-            changes={name: fields[name] or None for name in ("epochs", "dim", "loss")}
+            changes={name: fields[name] or None for name in ("epochs", "dim", "loss", "feedback")}
             | {"augmentation": tuple(fields["augmentation"]) if fields["augmenting"] else None},
             owner=self.user,
         )

@@ -13,6 +13,7 @@ from embeddings import heads
 from embeddings.specs import EncoderSpec
 from search import encoders, vectors
 from search.models import Dataset, Encoder, Job
+from search.training import feedback
 from search.training.dividing import CannotTrain, Divided, labelled, unlabelled
 
 Method = Literal["discriminant", "pca", "centring"]
@@ -22,7 +23,11 @@ PRESET = "linear-head"
 
 @dataclass(frozen=True, kw_only=True)
 class HeadRequest:
-    """What head is wanted. shrinkage: None lets the validation images choose; dim: None keeps all directions."""
+    """What head is wanted.
+
+    shrinkage: None lets the validation images choose; dim: None keeps all directions.
+    feedback: learn from the marks of searches too, or from them alone where there are no labels.
+    """
 
     dataset: Dataset
     backbone: Encoder
@@ -31,6 +36,7 @@ class HeadRequest:
     shrinkage: float | None = None
     dim: int | None = None
     seed: int = 0
+    feedback: bool = False
 
 
 def as_parameters(request: HeadRequest) -> dict[str, Any]:
@@ -44,6 +50,7 @@ def as_parameters(request: HeadRequest) -> dict[str, Any]:
         "shrinkage": request.shrinkage,
         "dim": request.dim,
         "seed": request.seed,
+        "feedback": request.feedback,
     }
 
 
@@ -60,6 +67,7 @@ def from_parameters(parameters: dict[str, Any]) -> HeadRequest:
         shrinkage=parameters["shrinkage"],
         dim=parameters["dim"],
         seed=parameters["seed"],
+        feedback=parameters.get("feedback", False),
     )
 
 
@@ -80,14 +88,13 @@ def fit(request: HeadRequest, job: Job) -> Fitted:
     backbone = encoders.network(request.backbone)
     if request.backbone.spec.get("backbone"):
         raise CannotTrain(f"{request.backbone.name} is a linear head itself. Choose the encoder that it sits on.")
-    is_taught = request.method == "discriminant"
-    data = labelled(request.dataset, seed=request.seed) if is_taught else unlabelled(request.dataset)
+    data = _divided(request)
     try:
         head, facts = _fit(request, data, _stored(request, data))
     except heads.CannotFit as error:
         raise CannotTrain(f"Nothing can be fitted: {error}.") from error
     facts |= {"dataset": request.dataset.name, "n_images": len(data.ids)}
-    facts |= {"n_classes": data.n_classes} if is_taught else {}
+    facts |= {"n_classes": data.n_classes} if data.n_classes > 1 else {}
     facts |= {"method": request.method, "dim": head.dim, "seed": request.seed, "data_sha256": data.digest}
     spec = EncoderSpec(
         name=request.name,
@@ -125,6 +132,20 @@ def _check_numbers(request: HeadRequest) -> None:
         raise CannotTrain(f"The numbers of a vector are from 1 to 4,000; got {request.dim}.")
     if request.shrinkage is not None and not 0 < request.shrinkage <= 1:
         raise CannotTrain(f"A shrinkage is above 0 and at most 1; got {request.shrinkage}.")
+    if request.feedback and request.method != "discriminant":
+        raise CannotTrain(f"Feedback goes with the method discriminant, not with {request.method}.")
+    if request.feedback and (request.shrinkage is not None or request.dim is not None):
+        raise CannotTrain("With feedback, shrinkage and numbers a vector are chosen by what held-out searches say.")
+
+
+def _divided(request: HeadRequest) -> Divided:
+    if request.feedback:
+        return feedback.divided(request.dataset, seed=request.seed)
+    return (
+        labelled(request.dataset, seed=request.seed)
+        if request.method == "discriminant"
+        else unlabelled(request.dataset)
+    )
 
 
 def _stored(request: HeadRequest, data: Divided) -> NDArray[np.float32]:
@@ -140,6 +161,8 @@ def _stored(request: HeadRequest, data: Divided) -> NDArray[np.float32]:
 
 
 def _fit(request: HeadRequest, data: Divided, stored: NDArray[np.float32]) -> tuple[heads.LinearHead, dict[str, Any]]:
+    if request.feedback:
+        return feedback.fit(request.dataset, data, stored)
     if request.method == "centring":
         return heads.fit_centring(stored), {}
     if request.method == "pca":
@@ -169,6 +192,8 @@ def _fit(request: HeadRequest, data: Divided, stored: NDArray[np.float32]) -> tu
 
 def _description(request: HeadRequest, facts: dict[str, Any]) -> str:
     learnt = f"{facts['n_images']:,} images"
-    if request.method == "discriminant":
+    if "n_classes" in facts:
         learnt += f" of {facts['n_classes']:,} labels"
+    if request.feedback:
+        learnt += f" and {facts['feedback']['n_searches']:,} searches of feedback"
     return f"Linear head on {request.backbone.name} ({request.method}), fitted on {learnt} of {request.dataset.name}."

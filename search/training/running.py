@@ -72,10 +72,14 @@ def begin(wanted: Wanted) -> Job:
     Raises CannotTrain, encoders.NoEncoder, embeddings.specs.UnknownEncoder.
     """
     if wanted.preset != linear_head.PRESET:
+        if wanted.changes.get("feedback"):
+            raise CannotTrain(
+                f"{wanted.preset} does not learn from feedback. The recipe that does: {linear_head.PRESET}."
+            )
         name = free_name(wanted.name, f"{wanted.preset}-{wanted.dataset.slug}")
         return requests.begin_network(replace(wanted, name=name))
     backbone = encoders.by_name(wanted.backbone)
-    known = {name: wanted.changes.get(name) for name in ("method", "shrinkage", "dim", "seed")}
+    known = {name: wanted.changes.get(name) for name in ("method", "shrinkage", "dim", "seed", "feedback")}
     request = HeadRequest(
         dataset=wanted.dataset,
         backbone=backbone,

@@ -47,6 +47,7 @@ class Command(BaseCommand):
 
 examples:
   manage.py train_encoder --preset linear-head --dataset grocery
+  manage.py train_encoder --preset linear-head --dataset holidays --feedback
   manage.py train_encoder --preset metric-pairs --dataset cifar10 --dim 64 --depth residual --jitter
   manage.py train_encoder --preset fine-tune --dataset grocery --loss proxy-anchor --epochs 10
   manage.py use_encoder mobilenet_v2-grocery-head
@@ -84,6 +85,9 @@ its number."""
             help="discriminant learns from labels; pca and centring need none (default: discriminant)",
         )
         head.add_argument("--shrinkage", type=float, metavar="S", help="0 to 1 (default: the best of eight)")
+        head.add_argument(
+            "--feedback", action="store_true", default=None, help="learn from marks of searches, with or without labels"
+        )
         network = parser.add_argument_group("networks (default of each: the preset's)")
         network.add_argument("--loss", choices=requests.LOSSES)
         network.add_argument("--pooling", choices=["average", "flatten"], help="how places become one vector")
@@ -133,7 +137,7 @@ its number."""
 
     def _wanted(self, options: dict[str, Any], dataset: Dataset) -> Wanted:
         names = ["dim", "seed", "method", "shrinkage", "loss", "pooling", "depth", "schedule", "distance"]
-        names += ["jitter", "from_scratch"]
+        names += ["jitter", "from_scratch", "feedback"]
         changes = {name: options[name] for name in [*names, *(name.replace("-", "_") for name in NUMBERS)]}
         if options["augmentation"] is not None:
             words = [word.strip() for word in options["augmentation"].split(",")]
@@ -160,6 +164,8 @@ its number."""
                 f"{report.seconds:.1f} s."
             )
         )
+        if told := report.facts.get("feedback"):
+            write(_of_feedback(told))
         if checked := report.facts.get("validation"):
             write(
                 f"mAP on {checked['n']:,} validation images: {checked['map_before']:.3f} before, "
@@ -172,3 +178,13 @@ its number."""
         write(f"Try it:     manage.py search_image FILE --encoder {name}")
         write(f"The rest:   manage.py embed_images --encoder {name}")
         write(f"Choose it:  manage.py use_encoder {name}")
+
+
+def _of_feedback(told: dict[str, Any]) -> str:
+    """Tell what feedback taught, on searches that were held out, and whether that may be chance."""
+    words = (
+        f"Trained with {told['n_searches']:,} searches of feedback. Of held-out searches it orders "
+        f"{told['after']:.1%} of {told['n_triplets']:,} triplets rightly, {told['before']:.1%} before: "
+        f"{told['difference']:+.3f} [{told['low']:+.3f}, {told['high']:+.3f}]."
+    )
+    return words if told["is_real"] else f"{words} That may be chance."
