@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,7 @@ from embeddings.judged_pairs import Judged, Pairs, pairs, triplets
 
 Vectors = NDArray[np.float32]
 Exact = NDArray[np.float64]
-# A candidate is fitted on pairs of places among the vectors, alike and unlike: a head for each of several strengths.
-Fit = Callable[[Pairs, Pairs], Iterable[LinearHead]]
+Turn = Callable[[Exact], Exact]
 LEAST_SEARCHES = 10
 N_FOLDS = 5
 # Ordered from the weakest: of equally good ones the first is taken. A few pairs span a few of a thousand directions,
@@ -44,25 +44,44 @@ class PairMetric:
         self._spread, self._axes = _principal(alike)
         self._unlike = unlike
 
-    def heads(self, shrinkage: float, stretches: Sequence[float]) -> list[LinearHead]:
+    def heads(self, shrinkage: float, stretches: Sequence[float]) -> list[PairHead]:
         """Return a head for each stretch, 0 or more, at a shrinkage, 0 < s <= 1; vectors keep their width."""
         if not 0 < shrinkage <= 1 or min(stretches) < 0:
             raise ValueError(f"expected a shrinkage in 0..1 and no stretch below 0, received {shrinkage}, {stretches}")
-        matrix = self._whitening(shrinkage)
-        spread, axes = _principal(self._unlike @ matrix) if len(self._unlike) else (np.zeros(0), np.zeros((0, 0)))
-        return [self._stretched(matrix, spread, axes, stretch) for stretch in stretches]
-
-    def _stretched(self, matrix: Exact, spread: Exact, axes: Exact, stretch: float) -> LinearHead:
-        if stretch and len(spread):
-            longer = np.sqrt(1 + stretch * spread / spread.max()) - 1
-            matrix = matrix + (matrix @ axes.T * longer) @ axes
-        return LinearHead(mean=self._mean.astype(np.float32), matrix=matrix.astype(np.float32))
-
-    def _whitening(self, shrinkage: float) -> Exact:
-        """Return the root of the inverse of the shrunk spread, in units of its floor: float64 (n_in, n_in)."""
         floor = shrinkage * self._spread.sum() / len(self._mean)
-        shorter = 1 - np.sqrt(floor / ((1 - shrinkage) * self._spread + floor))
-        return np.eye(len(self._mean)) - (self._axes.T * shorter) @ self._axes
+        whitened = _scaled(self._axes, np.sqrt(floor / ((1 - shrinkage) * self._spread + floor)))
+        spread, axes = _principal(whitened(self._unlike))
+        # A stretch by 1 where nothing is unlike: there is no largest spread to hold others against.
+        shares = spread / spread.max(initial=1e-300)
+        stretched = [_scaled(axes, np.sqrt(1 + stretch * shares)) for stretch in stretches]
+        return [PairHead(mean=self._mean, turns=(whitened, one)) for one in stretched]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairHead:
+    """A head as the few directions that it changes: a hundred times quicker to try on a few vectors than its matrix."""
+
+    mean: Exact
+    turns: tuple[Turn, ...]
+
+    def apply(self, vectors: Vectors) -> Exact:
+        """Return float64 (n, n_in), of any length, for float32 (n, n_in)."""
+        return self._turned(vectors - self.mean)
+
+    def linear(self) -> LinearHead:
+        """Return it as a matrix."""
+        matrix = self._turned(np.eye(len(self.mean)))
+        return LinearHead(mean=self.mean.astype(np.float32), matrix=matrix.astype(np.float32))
+
+    def _turned(self, vectors: Exact) -> Exact:
+        for turn in self.turns:
+            vectors = turn(vectors)
+        return vectors
+
+
+def _scaled(axes: Exact, factors: Exact) -> Turn:
+    """Return what multiplies vectors by a factor along each axis: (n, n_in) orthonormal, (n,)."""
+    return lambda vectors: vectors + (vectors @ axes.T * (factors - 1)) @ axes
 
 
 def _principal(differences: Exact) -> tuple[Exact, Exact]:
@@ -74,6 +93,16 @@ def _principal(differences: Exact) -> tuple[Exact, Exact]:
     values, vectors = values[kept], vectors[:, kept]
     axes = (vectors / np.sqrt(values)).T @ differences if n < n_in else vectors.T
     return values / (2 * max(n, 1)), axes
+
+
+class Head(Protocol):
+    """Whatever turns float32 (n, n_in) into vectors to compare by cosine."""
+
+    def apply(self, vectors: Vectors) -> Any: ...
+
+
+# Gives candidates for pairs of places among the vectors, alike and unlike: a head for each of several strengths.
+Fit = Callable[[Pairs, Pairs], Iterable[Head]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +145,7 @@ def fit(vectors: Vectors, searches: Sequence[Judged]) -> FeedbackChoice:
     def metric(alike: Pairs, unlike: Pairs) -> PairMetric:
         return PairMetric(mean, differences(exact, alike), differences(exact, unlike))
 
-    def candidates(alike: Pairs, unlike: Pairs) -> Iterable[LinearHead]:
+    def candidates(alike: Pairs, unlike: Pairs) -> Iterable[Head]:
         fitted = metric(alike, unlike)
         for shrinkage in SHRINKAGES:
             yield from fitted.heads(shrinkage, STRETCHES)
@@ -126,7 +155,7 @@ def fit(vectors: Vectors, searches: Sequence[Judged]) -> FeedbackChoice:
     alike, unlike = pairs(searches)
     (head,) = metric(alike, unlike).heads(shrinkage, [stretch])
     return FeedbackChoice(
-        head=head,
+        head=head.linear(),
         shrinkage=shrinkage,
         stretch=stretch,
         n_alike=len(alike),
@@ -135,7 +164,7 @@ def fit(vectors: Vectors, searches: Sequence[Judged]) -> FeedbackChoice:
     )
 
 
-def check(vectors: Vectors, searches: Sequence[Judged], fit: Fit, before: LinearHead | None = None) -> HeldOut:
+def check(vectors: Vectors, searches: Sequence[Judged], fit: Fit, before: Head | None = None) -> HeldOut:
     """Fit candidates on four fifths of the searches, five times, and see how they order the triplets of the rest.
 
     A pair that a held-out search judges is not learnt from, though another search judges it too. The searches of each
@@ -185,7 +214,7 @@ def _without(learnt: tuple[Pairs, Pairs], held: tuple[Pairs, Pairs]) -> tuple[Pa
     return first, second
 
 
-def _shares(head: LinearHead | None, vectors: Vectors, asked: Pairs, places: Pairs, n: int) -> Exact:
+def _shares(head: Head | None, vectors: Vectors, asked: Pairs, places: Pairs, n: int) -> Exact:
     """Return the share of rightly ordered triplets of each of n searches, float64 (n,); 0 for those without any."""
     images, turned = np.unique(asked, return_inverse=True)
     seen = vectors[images] if head is None else head.apply(vectors[images])

@@ -62,12 +62,18 @@ def test_alike_directions_shrink_unlike_ones_stretch_and_others_stay() -> None:
     (head,) = metric().heads(0.5, [3.0])
     # W has 1/8 at the first place, and a floor of 1/2 x 1/8 / 6 everywhere: 1/96 beside 1/16 + 1/96.
     expected = np.diag([np.sqrt(1 / 7), 2, 1, 1, 1, 1])
-    np.testing.assert_allclose(head.matrix, expected, atol=1e-6)
+    np.testing.assert_allclose(head.linear().matrix, expected, atol=1e-6)
+
+
+def test_a_head_and_its_matrix_are_the_same() -> None:
+    vectors, _ = clouds(10, dim=6)
+    (head,) = metric().heads(0.5, [3.0])
+    np.testing.assert_allclose(unit(head.apply(vectors)), head.linear().apply(vectors), atol=1e-6)
 
 
 def test_the_weakest_strength_changes_nothing() -> None:
     (head,) = metric().heads(1.0, [0.0])
-    np.testing.assert_allclose(head.matrix, np.eye(6), atol=1e-12)
+    np.testing.assert_allclose(head.linear().matrix, np.eye(6), atol=1e-12)
 
 
 def test_more_pairs_than_directions_give_the_same_as_their_scatter() -> None:
@@ -75,15 +81,15 @@ def test_more_pairs_than_directions_give_the_same_as_their_scatter() -> None:
     many = generator.normal(size=(30, 6))
     few = np.linalg.cholesky(many.T @ many / 30 * 6).T
     first, second = (PairMetric(np.zeros(6), one, one).heads(0.3, [2.0])[0] for one in (many, few))
-    np.testing.assert_allclose(first.matrix, second.matrix, atol=1e-5)
+    np.testing.assert_allclose(first.linear().matrix, second.linear().matrix, atol=1e-5)
 
 
 def test_without_pairs_of_a_kind_the_other_is_learnt_from() -> None:
     nothing = np.empty((0, 6))
     (head,) = PairMetric(np.zeros(6), nothing, nothing).heads(0.5, [1.0])
-    np.testing.assert_allclose(head.matrix, np.eye(6), atol=1e-12)
+    np.testing.assert_allclose(head.linear().matrix, np.eye(6), atol=1e-12)
     (head,) = PairMetric(np.zeros(6), nothing, np.eye(6)[:1]).heads(0.5, [3.0])
-    np.testing.assert_allclose(head.matrix, np.diag([2, 1, 1, 1, 1, 1]), atol=1e-6)
+    np.testing.assert_allclose(head.linear().matrix, np.diag([2, 1, 1, 1, 1, 1]), atol=1e-6)
 
 
 def test_strengths_that_cannot_be_are_refused() -> None:
