@@ -19,7 +19,7 @@ from search import embedding, encoders
 from search.holding import deleting
 from search.language import wording
 from search.language.numbers import decimal, whole
-from search.models import Dataset, Embedding, Encoder, Evaluation, Image, IndexAudit, Job, Refusal
+from search.models import Dataset, Embedding, Encoder, Evaluation, Image, IndexAudit, Job, Mark, Refusal, Vote
 from search.work import reconciling
 
 admin.site.site_header = admin.site.site_title = "ImgSim"
@@ -299,3 +299,31 @@ class IndexAuditAdmin(MadeElsewhere):
 
     def has_change_permission(self, request: HttpRequest, obj: IndexAudit | None = None) -> bool:
         return False
+
+
+@admin.register(Mark)
+class MarkAdmin(MadeElsewhere):
+    list_display = ["search", "sign", "image", "is_query", "user", "created_at"]
+    list_filter = ["sign", "is_query", "image__dataset", ("created_at", admin.DateFieldListFilter)]
+    list_select_related = ["image", "user"]
+    search_fields = ["search", "image__source"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Mark | None = None) -> bool:
+        return False
+
+
+@admin.register(Vote)
+class VoteAdmin(MadeElsewhere):
+    list_display = ["__str__", "shown", "dataset", "user", "created_at"]
+    list_filter = ["winner", "dataset"]
+    list_select_related = ["winner", "dataset", "user"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Vote]:
+        return super().get_queryset(request).prefetch_related("encoders")
+
+    def has_change_permission(self, request: HttpRequest, obj: Vote | None = None) -> bool:
+        return False
+
+    @admin.display(description="shown")
+    def shown(self, vote: Vote) -> str:
+        return ", ".join(encoder.name for encoder in vote.encoders.all())
