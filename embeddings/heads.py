@@ -24,6 +24,8 @@ SHRINKAGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 # As many as tell the shrinkages apart: ranking 7,500 in 42,500 nine times took minutes and 4 GB.
 MOST_CHECKED = 1_000
 MOST_RANKED = 10_000
+# Directions that pairs may add to those of the labels: more are mostly noise.
+MOST_OF_PAIRS = 32
 
 
 class CannotFit(ValueError):
@@ -127,7 +129,9 @@ class Discriminant:
             within = within + said.weight * (said.alike.T @ said.alike) / (2 * len(exact))
             self._apart = np.concatenate([self._apart, said.unlike * np.sqrt(said.weight / (2 * len(exact)))])
         self._spread, self._directions = np.linalg.eigh(within)
-        self.max_dim = min(len(classes) - 1, exact.shape[1])
+        self._n_of_labels = min(len(classes) - 1, exact.shape[1])
+        n_of_pairs = min(len(said.unlike), MOST_OF_PAIRS) if said is not None and said.weight else 0
+        self.max_dim = min(self._n_of_labels + n_of_pairs, exact.shape[1])
 
     def head(self, shrinkage: float, dim: int | None = None) -> LinearHead:
         """Return the head of a shrinkage, 0 < s <= 1, with `dim` directions, the most telling first (default: all)."""
@@ -135,9 +139,18 @@ class Discriminant:
             raise ValueError(f"shrinkage must be above 0 and at most 1, received {shrinkage}")
         spread = (1 - shrinkage) * self._spread + shrinkage * self._spread.mean()
         whitening = self._directions / np.sqrt(np.maximum(spread, 1e-12))
-        _, _, directions = np.linalg.svd(self._apart @ whitening, full_matrices=False)
-        matrix = whitening @ directions[: min(dim or self.max_dim, self.max_dim)].T
+        _, sizes, directions = np.linalg.svd(self._apart @ whitening, full_matrices=False)
+        matrix = (
+            whitening @ (directions * self._counted(sizes)[:, np.newaxis])[: min(dim or self.max_dim, self.max_dim)].T
+        )
         return LinearHead(mean=self._mean.astype(np.float32), matrix=matrix.astype(np.float32))
+
+    def _counted(self, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much each direction counts: one for each class but one fully, those that pairs add by their size.
+
+        Classes span no more directions than that; what pairs of one class are unlike by needs others.
+        """
+        return np.minimum(1, sizes / max(sizes[self._n_of_labels - 1], 1e-12))
 
 
 @dataclass(frozen=True, kw_only=True)
