@@ -125,12 +125,14 @@ def _learnt(gallery: Side, queries: Side, counts: list[int], n_seeds: int) -> li
 
 
 def _one(gallery: Side, queries: Side, n: int, seed: int) -> dict[str, float]:
-    chosen = np.random.default_rng(seed).choice(len(gallery.labels), n, replace=False)
-    marks = _marked(gallery, gallery, True, seed)
     searches = [
-        Judged(queries=(int(place),), positives=tuple(marks[place][0]), negatives=tuple(marks[place][1]))
-        for place in chosen
+        Judged(queries=(place,), positives=tuple(right), negatives=tuple(wrong))
+        for place, (right, wrong) in enumerate(_marked(gallery, gallery, True, seed))
     ]
+    # Who finds only right ones, or only wrong ones, says too little to be counted.
+    searches = [one for one in searches if one.has_both_signs]
+    chosen = np.random.default_rng(seed).choice(len(searches), n, replace=False)
+    searches = [searches[place] for place in chosen]
     started = time.monotonic()
     choice = feedback_heads.fit(gallery.vectors, searches)
     seconds, held_out = time.monotonic() - started, choice.held_out
