@@ -59,8 +59,30 @@ def keep(positives: Sequence[int], negatives: Sequence[int], queries: Sequence[i
             Mark(search=search, image_id=image_id, sign=sign, is_query=image_id in begun, user_id=author)
             for image_id, sign in signs.items()
         ]
+        _drop_smaller(signs, begun, author)
         Mark.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
+
+
+def _drop_smaller(signs: dict[int, int], begun: list[int], author: int | None) -> None:
+    """Drop the marks of the same search that its author kept when there were fewer: they would count twice."""
+    if author is None:
+        return
+    found: dict[uuid.UUID, tuple[dict[int, int], list[int]]] = {}
+    theirs = Mark.objects.filter(
+        user=author, search__in=Mark.objects.filter(image__in=signs, user=author).values("search")
+    )
+    for search, image_id, sign, is_query in theirs.order_by("pk").values_list("search", "image_id", "sign", "is_query"):
+        known, queries = found.setdefault(search, ({}, []))
+        known[image_id] = sign
+        if is_query:
+            queries.append(image_id)
+    smaller = [
+        search
+        for search, (known, queries) in found.items()
+        if sorted(queries) == begun and known.items() < signs.items()
+    ]
+    Mark.objects.filter(search__in=smaller).delete()
 
 
 def _visible(image_ids: Sequence[int], user: Visitor) -> set[int]:

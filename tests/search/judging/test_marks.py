@@ -40,6 +40,16 @@ def test_marks_that_are_kept_twice_are_one_search(ids: list[int], django_user_mo
     assert set(Mark.objects.values_list("user__username", flat=True)) == {"ann", "ben"}
 
 
+def test_a_search_that_is_marked_further_is_not_counted_twice(ids: list[int], admin_user: User) -> None:
+    query, like, another, unlike, _ = ids
+    marks.keep([like], [], [query], admin_user)
+    marks.keep([like, another], [unlike], [query], admin_user)
+    assert rows() == {(query, 1, True), (like, 1, False), (another, 1, False), (unlike, -1, False)}
+    # Another search with some of the same images stays beside it.
+    marks.keep([another], [], [like], admin_user)
+    assert Mark.objects.values("search").distinct().count() == 2
+
+
 def test_images_that_the_user_may_not_see_are_left_out(ids: list[int], add_image: AddImage, admin_user: User) -> None:
     hidden = add_image("green", dataset=Dataset.objects.create(name="Private", is_public=False)).pk
     assert marks.keep([hidden, ids[1]], [ids[3], 10**9], [ids[0]], None) == 3
