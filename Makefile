@@ -27,7 +27,7 @@ demo: setup  ## start everything on this machine (PORT=8001, PHOTOS=~/Pictures, 
 
 test: setup-dev  ## run every test, the browser's too (TESTS="tests/search -k upload" for some)
 	@$(VENV_PYTHON) -m imgsim_site.chromium
-	@exec $(VENV_PYTHON) -m pytest -q $(TESTS)
+	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),--numprocesses=2 --dist=loadfile)
 
 screenshot: setup-dev  ## take the README's screenshot anew
 	@KEEP_SCREENSHOT=1 $(VENV_PYTHON) -m pytest -q tests/browser -k screenshot

@@ -3,7 +3,9 @@
 import os
 import tempfile
 
-# Programs that the tests start find the same place.
+# Programs that the tests start find the same place; of several processes that run tests, each has its own.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["IMGSIM_TEST_VAR"] = tempfile.mkdtemp(prefix="imgsim-test-")
 os.environ["IMGSIM_VAR"] = os.environ.setdefault("IMGSIM_TEST_VAR", tempfile.mkdtemp(prefix="imgsim-test-"))
 for name in "DATABASE_URL REDIS_URL SECRET_KEY DEBUG BEHIND_TLS DB_POOL EXACT_SEARCH_UP_TO ALLOW_LINKS".split():
     os.environ.pop(name, None)
