@@ -43,7 +43,8 @@ def _neighbours(request: HttpRequest, shown: Image, embedded_by: list[Encoder]) 
     encoder = embedded_by[0]  # the default one comes first in the order of encoders
     try:
         example = Example(query=queries.from_image(shown, encoder), wish=Wish(name=str(shown.pk)))
-        return find(examples.mix([example], encoder), encoder, scope_for(request.user), Page(k=N_NEIGHBOURS))
+        asked = examples.mix([example], encoder)
+        return find(asked, encoder, scope_for(request.user), Page(k=N_NEIGHBOURS), copies=False)
     except (encoders.NoEncoder, RefusedImage):
         # The vector was deleted since it was listed; the page is right without neighbours.
         return None
