@@ -177,11 +177,13 @@ class SearchForm(forms.Form):
         return 1 - least / 100
 
     def clean_dataset(self) -> str:
+        """Return the slug, also of a dataset that is called by its name."""
+        named = self.cleaned_data["dataset"]
         try:
-            scope_for(self.user, self.cleaned_data["dataset"])
+            dataset_ids = scope_for(self.user, named).dataset_ids
         except UnknownDataset as error:
             raise ValidationError(wording.told(error), code="unknown_dataset") from error
-        return self.cleaned_data["dataset"]
+        return next((one.slug for one in self.datasets if named and one.pk in dataset_ids), named)
 
     def clean_encoder(self) -> Encoder:
         try:

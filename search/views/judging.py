@@ -29,12 +29,12 @@ def vote(request: HtmxRequest) -> HttpResponse:
     """Count a vote for one of the columns, or for none, and show which was which."""
     form = SearchForm(request.POST, user=request.user)
     if not form.is_valid() or not form.wishes or not form.cleaned_data["beside"]:
-        return HttpResponseBadRequest(_("This is no vote between encoders."), content_type="text/plain")
+        return HttpResponseBadRequest(_("This is no vote between encoders."), content_type="text/plain; charset=utf-8")
     shown = beside.shuffled([form.cleaned_data["encoder"], *form.cleaned_data["beside"]], form.question)
     by_letter = dict(zip(beside.LETTERS, shown, strict=False))
     choice = request.POST.get("choice", "")
     if choice != NONE and choice not in by_letter:
-        return HttpResponseBadRequest(_("This is no vote between encoders."), content_type="text/plain")
+        return HttpResponseBadRequest(_("This is no vote between encoders."), content_type="text/plain; charset=utf-8")
     winner = by_letter.get(choice)
     voter = _voter(request)
     dataset = Dataset.objects.filter(slug=form.cleaned_data["dataset"]).first()
@@ -56,7 +56,7 @@ def keep_marks(request: HtmxRequest) -> HttpResponse:
     """Keep what a search was told to be like and unlike, for encoders to learn from."""
     form = SearchForm(request.POST, user=request.user)
     if not form.is_valid():
-        return HttpResponseBadRequest(_("This address names no search."), content_type="text/plain")
+        return HttpResponseBadRequest(_("This address names no search."), content_type="text/plain; charset=utf-8")
     wanted = [int(wish.name) for wish in form.cleaned_data["image"]]
     unwanted = [int(wish.name) for wish in form.cleaned_data["less"]]
     # An upload comes first, and is not kept; without one the search began with the first image.

@@ -36,12 +36,12 @@ def results_file(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in {"csv", "json"}:
         raise Http404("Results come as CSV or JSON.")
     if not form.is_valid() or not form.wishes:
-        return HttpResponse(_("This address names no search."), status=400, content_type="text/plain")
+        return HttpResponse(_("This address names no search."), status=400, content_type="text/plain; charset=utf-8")
     try:
         asked = recalled(request, form)
     except Refused as refused:
         reason = refused.notice or _("This search cannot be made.")
-        return HttpResponse(reason, status=refused.status, content_type="text/plain")
+        return HttpResponse(reason, status=refused.status, content_type="text/plain; charset=utf-8")
     results = find(asked, form.cleaned_data["encoder"], form.scope, form.page, copies=False)
     rows = files.rows_of(results, _root(request))
     text = files.as_csv(rows, files.COLUMNS) if kind == "csv" else files.as_json(results, rows)
