@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from embeddings.images.decoding import FORMATS, MAX_FILE_BYTES
 from search import encoders
-from search.asking.examples import Wish, Wishes
+from search.asking.examples import MOST, Wish, Wishes
 from search.asking.results import Page
 from search.asking.scope import UnknownDataset, scope_for
 from search.forms.fields import IMAGE_ID, KEY, CropField, PlaceField, WishesField, crop_text, place_text
@@ -211,6 +211,15 @@ class SearchForm(forms.Form):
             )
         return others
 
+    def clean(self) -> dict[str, Any]:
+        if self._n_pictures() > MOST:
+            raise ValidationError(_("A search takes %(most)d pictures at most."), "too_many", {"most": MOST})
+        return self.cleaned_data
+
+    def _n_pictures(self) -> int:
+        """Return how many pictures the search would be made with."""
+        return sum(len(self.cleaned_data.get(name, [])) for name in ("q", "image", "less"))
+
     def address(self, **changes: object) -> QueryDict:
         """Return the query string of this search; what is the default, or None in the changes, is left out."""
         told = {**self._state(), **changes}
@@ -247,9 +256,11 @@ class SentForm(SearchForm):
     sent_field = ""
     add = forms.BooleanField(required=False, label=_("Add it to this search"))
 
-    @property
-    def wishes(self) -> Wishes:
-        return super().wishes if self.cleaned_data["add"] else Wishes()
+    def _n_pictures(self) -> int:
+        return self._n_sent() + (super()._n_pictures() if self.cleaned_data.get("add") else 0)
+
+    def _n_sent(self) -> int:
+        return 1
 
 
 class UploadForm(SentForm):
@@ -264,6 +275,9 @@ class UploadForm(SentForm):
     @property
     def pictures(self) -> list[UploadedFile[bytes]]:
         return self.files.getlist("picture")
+
+    def _n_sent(self) -> int:
+        return len(self.pictures)
 
     def clean_picture(self) -> UploadedFile[bytes]:
         """Refuse what is too large before it is read into memory."""

@@ -100,14 +100,14 @@ def _by_what_is_sent(request: HtmxRequest, form: SentForm, contents: Callable[[]
             raise Refused(422 if form.encoders else 503)
         sent = _examples(form, contents)
         asked = _added(request, form, sent)
+        # Without a key there is nothing to come back to: the address stays what it was.
+        is_kept = all(example.query.key for example in sent)
+        address = f"{reverse('search')}?{form.address().urlencode()}"
+        if is_kept and not request.htmx:
+            return HttpResponseRedirect(address, status=303)
+        response = _results_page(request, form, asked)
     except Refused as refused:
         return _start_page(request, form, notice=refused.notice, status=refused.status)
-    # Without a key there is nothing to come back to: the address stays what it was.
-    is_kept = all(example.query.key for example in sent)
-    address = f"{reverse('search')}?{form.address().urlencode()}"
-    if is_kept and not request.htmx:
-        return HttpResponseRedirect(address, status=303)
-    response = _results_page(request, form, asked)
     response["HX-Push-Url"] = address if is_kept else "false"
     return response
 
@@ -131,14 +131,16 @@ def _examples(form: SentForm, contents: Callable[[], list[bytes]]) -> list[Examp
 def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
     """Return what is searched with, with what was sent, and have the form's address say so."""
     told = form.cleaned_data
+    if not told["add"]:
+        told |= {"q": [], "image": [], "less": []}
+    if not told["q"]:  # the crop was one of another picture
+        told["crop"] = None
     before = list(recalled(request, form).examples) if form.wishes else []
     uploads = [example for example in before if not example.query.image]
-    told |= {"q": [example.wish for example in [*uploads, *sent] if example.query.key], "offset": 0, "after": None}
-    if not uploads:  # the crop was one of another picture
-        told["crop"] = None
-    if not told["add"]:
-        told |= {"image": [], "less": []}
     others = [example for example in before if example.query.image]
+    told |= {"q": [example.wish for example in [*uploads, *sent] if example.query.key], "offset": 0, "after": None}
+    if not all(example.query.key for example in sent):  # no other encoder can see what is not kept
+        told["beside"] = []
     return examples.mix([*uploads, *sent, *others], told["encoder"])
 
 
