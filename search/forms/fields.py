@@ -81,8 +81,8 @@ class PlaceField(forms.CharField):
 
 
 def crop_text(crop: Crop | None) -> str:
-    """Return a part of a picture as an address has it."""
-    return ",".join(f"{part:.4g}" for part in crop) if crop else ""
+    """Return a part of a picture as an address has it: so exactly that it does not reach over the edge by rounding."""
+    return ",".join(f"{part:.9g}" for part in crop) if crop else ""
 
 
 def place_text(place: Place | None) -> str:
