@@ -190,15 +190,15 @@ def _sorted(mix: Mix, encoder: Encoder, scope: Scope, page: Page) -> Answer:
 
 
 def _copies(query: Query, encoder: Encoder, scope: Scope, page: Page, answer: Answer) -> Copies:
-    """Return the copies of a picture. Those that have to be looked at are among the first hits, on the first page."""
-    looks = not page.offset and not page.sort
+    """Return the copies of a picture. First hits are looked at; likely hashes on every page, for none to come again."""
+    looks = not page.sort
     try:
         return duplicates.find(
             query.sha256,
             query.phash,
             encoder,
             scope,
-            answer.hits if looks else [],
+            answer.hits if looks and not page.offset else [],
             picture=_picture(query) if looks else None,
         )
     except RefusedImage:  # the file went meanwhile; the results are right without its copies
