@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from tests.browsing import browser  # noqa: F401 -- one for all tests of a process
 from tests.fakes import COLOUR_SPEC, ColourNetwork
 from tests.pictures import plain_png
 

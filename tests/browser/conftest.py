@@ -1,45 +1,17 @@
-"""A real Chromium in front of a real server. Without a browser these tests are left out, or fail where CI is set."""
+"""Pages in a real Chromium, from a real server."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from imgsim_site import chromium
 from tests.embeddings.conftest import installed, photos  # noqa: F401 -- the real network, for the screenshot
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Chromium and htmx note every answer of 400 and above, and every request that was cut off: the tests ask for some.
 EXPECTED = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
-# Playwright keeps an event loop running in this thread, which Django takes for an async context.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        reason = f"Chromium was not found. {chromium.HOW_TO}"
-        if os.environ.get("CI", "") not in {"", "false"}:
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
