@@ -57,23 +57,27 @@ def relabel(labels: dict[int, str], user: AbstractBaseUser | AnonymousUser) -> i
     return len(chosen)
 
 
-def add(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[int, int]:
-    """Put copies of images that the user sees into a dataset; return how many are new there and how many were there.
+def add(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[int, int, int]:
+    """Put copies of images that the user sees into a dataset.
 
-    Their vectors, labels and tags come along; they belong to no split. An image that is referenced in place is so there
-    too. Raises NotAllowed, DatasetGone.
+    Returns how many are new there, how many were there, and how many have lost a file and stay where they are. Vectors,
+    labels and tags come along; copies belong to no split. An image that is referenced in place is so there too. Raises
+    NotAllowed, DatasetGone.
     """
     if not datasets_of(user).filter(pk=into.pk).exists():
         raise NotAllowed
     visible = Q(dataset__in=Dataset.objects.visible_to(user))
     chosen = list(Image.objects.filter(visible, pk__in=image_ids, status=Image.Status.READY).order_by("pk"))
-    n_added = 0
+    n_added = n_lost = 0
     for image in chosen:
         with transaction.atomic():
             if not hold(into.pk):
                 raise DatasetGone
-            n_added += _copy(image, into)
-    return n_added, len(chosen) - n_added
+            try:
+                n_added += _copy(image, into)
+            except FileNotFoundError:
+                n_lost += 1
+    return n_added, len(chosen) - n_added - n_lost, n_lost
 
 
 def _check(image_ids: Sequence[int] | dict[int, str], user: AbstractBaseUser | AnonymousUser) -> None:

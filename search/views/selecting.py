@@ -17,10 +17,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from search import selecting
 from search.asking import files
+from search.asking.examples import LARGEST_ID
 from search.asking.results import find
 from search.asking.scope import visible_images
+from search.forms.fields import IMAGE_ID
 from search.forms.searching import SearchForm
+from search.language import wording
 from search.models import Dataset, Image
+from search.text import storable
 from search.views.searching import HtmxRequest, Refused, recalled
 
 MOST_CHOSEN = 1000
@@ -55,12 +59,13 @@ def selection(request: HtmxRequest) -> HttpResponse:
     if not images:
         messages.warning(request, _("Select some results first."))
         return _back(request)
+    action = _ACTIONS.get(request.POST.get("do", ""))
+    if action is None:
+        raise Http404("There is no such action.")
     try:
-        return _ACTIONS[request.POST.get("do", "")](request, images)
-    except KeyError as error:
-        raise Http404("There is no such action.") from error
+        return action(request, images)
     except files.TooMuch as error:
-        messages.warning(request, _("Select fewer pictures.") + f" {error}")
+        messages.warning(request, _("Select fewer pictures.") + f" {wording.told(error)}")
     except selecting.NotAllowed:
         messages.error(request, _("You may not change some of these images. Nothing was changed."))
     except selecting.DatasetGone:
@@ -83,7 +88,7 @@ def undo(request: HtmxRequest) -> HttpResponse:
             request,
             ngettext("%(n)d image has its old label again.", "%(n)d images have their old labels again.", n) % {"n": n},
         )
-    return HttpResponseRedirect(request.POST.get("back") or reverse("search")) if _is_ours(request) else _back(request)
+    return HttpResponseRedirect(request.POST["back"] if _is_ours(request) else reverse("search"), status=303)
 
 
 def _csv(request: HtmxRequest, images: list[Image]) -> HttpResponse:
@@ -105,7 +110,7 @@ def _zip(request: HtmxRequest, images: list[Image]) -> HttpResponse:
 
 
 def _label(request: HtmxRequest, images: list[Image]) -> HttpResponse:
-    text = request.POST.get("new_label", "").strip()[:200]
+    text = storable(request.POST.get("new_label", "")).strip()[:200]
     before = selecting.label([image.pk for image in images], text, request.user)
     n = len(before)
     said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
@@ -127,14 +132,17 @@ def _label(request: HtmxRequest, images: list[Image]) -> HttpResponse:
 
 
 def _add(request: HtmxRequest, images: list[Image]) -> HttpResponse:
-    into = Dataset.objects.visible_to(request.user).filter(slug=request.POST.get("into", "")).first()
+    slug = storable(request.POST.get("into", ""))
+    into = Dataset.objects.visible_to(request.user).filter(slug=slug).first()
     if into is None:
         raise selecting.DatasetGone
-    n_added, n_there = selecting.add([image.pk for image in images], into, request.user)
+    n_added, n_there, n_lost = selecting.add([image.pk for image in images], into, request.user)
     said = ngettext("%(n)d image was added to %(dataset)s.", "%(n)d images were added to %(dataset)s.", n_added)
     if n_there:
         said += " " + ngettext("%(there)d was there already.", "%(there)d were there already.", n_there)
-    messages.success(request, said % {"n": n_added, "dataset": into.name, "there": n_there})
+    if n_lost:
+        said += " " + ngettext("%(lost)d could not be read.", "%(lost)d could not be read.", n_lost)
+    messages.success(request, said % {"n": n_added, "dataset": into.name, "there": n_there, "lost": n_lost})
     return _back(request)
 
 
@@ -143,8 +151,8 @@ _ACTIONS: dict[str, Any] = {"csv": _csv, "json": _json, "zip": _zip, "label": _l
 
 def _chosen(request: HtmxRequest) -> list[Image]:
     """Return the images that were chosen and that the user may see, in the order of the page."""
-    ids = [int(text) for text in request.POST.getlist("chosen")[:MOST_CHOSEN] if text.isascii() and text.isdigit()]
-    found = visible_images(request.user).in_bulk([pk for pk in ids if pk < 2**63])
+    ids = [int(text) for text in request.POST.getlist("chosen")[:MOST_CHOSEN] if IMAGE_ID.fullmatch(text)]
+    found = visible_images(request.user).in_bulk([pk for pk in ids if pk <= LARGEST_ID])
     return [found[pk] for pk in dict.fromkeys(ids) if pk in found]
 
 
