@@ -98,7 +98,7 @@ def zipped(images: list[Image], *, originals: bool) -> bytes:
             picture = _picture(image, originals)
             if picture is not None:
                 name = _free_name(image, taken, "" if originals else ".jpg")
-                taken.add(name)
+                taken.add(name.casefold())
                 archive.writestr(name, picture)
     return content.getvalue()
 
@@ -111,12 +111,19 @@ def _picture(image: Image, original: bool) -> bytes | None:
 
 
 def _free_name(image: Image, taken: set[str], suffix: str) -> str:
-    path = PurePosixPath(image.name)
-    path = path.with_suffix(suffix) if suffix and path.stem else path
-    folder = "".join(letter if letter.isalnum() or letter in " -_" else "_" for letter in image.label).strip()
+    """Return a name that no picture of the archive has, on systems too that take capitals for small letters."""
+    path = PurePosixPath(_as_name(image.name, " -_.()") or str(image.pk))
+    path = path.with_suffix(suffix) if suffix else path
+    folder = _as_name(image.label, " -_")
     stem = f"{folder}/{path.stem}" if folder else path.stem
-    name = f"{stem}{path.suffix}"
-    return f"{stem}-{image.pk}{path.suffix}" if name in taken else name
+    while f"{stem}{path.suffix}".casefold() in taken:
+        stem = f"{stem}-{image.pk}"
+    return f"{stem}{path.suffix}"
+
+
+def _as_name(text: str, signs: str) -> str:
+    """Return text as a name that leads nowhere on any system; empty where nothing is left of it."""
+    return "".join(letter if letter.isalnum() or letter in signs else "_" for letter in text).strip(" .")
 
 
 def _harmless(value: Any) -> Any:
