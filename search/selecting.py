@@ -90,8 +90,9 @@ def _copy(image: Image, into: Dataset) -> bool:
     """Copy one image with its files and vectors; return whether it was not there yet."""
     if Image.objects.filter(dataset=into, sha256=image.sha256).exists():
         return False
-    file = _copy_file(image.file.name, image, into)
+    # The small file first: where one of them is lost, the other is copied for nothing.
     thumbnail = _copy_file(image.thumbnail.name, image, into)
+    file = _copy_file(image.file.name, image, into)
     with bulk_cursor() as cursor:
         cursor.execute(
             """

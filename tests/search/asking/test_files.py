@@ -24,7 +24,6 @@ from search.quality import calibrating
 from tests.pictures import jpeg_bytes, plain_png
 
 AddImage = Callable[..., Image]
-HOSTILE = "=HYPERLINK(1)"
 
 
 @pytest.fixture
@@ -99,7 +98,7 @@ def test_ranks_go_on_where_a_page_begins(client: Client, add_image: AddImage) ->
     ]
 
 
-@pytest.mark.parametrize("text", [HOSTILE, "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
 def test_text_that_a_spreadsheet_would_compute_is_quoted(client: Client, add_image: AddImage, text: str) -> None:
     query, image = add_image("red"), add_image("blue", label=text, source=text)
     (row,) = rows(client.get("/results.csv", {"image": query.pk}))
