@@ -230,6 +230,7 @@ STORAGES = {
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_500  # a thousand results that were selected, and the address they stand at
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 FILE_UPLOAD_HANDLERS = [
     "search.files.uploads.LimitedUploadHandler",

@@ -10,6 +10,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
+UTF_8 = {"utf-8", "utf8", "us-ascii"}
 FORM = "application/x-www-form-urlencoded"
 # What programs ask for; they read English, whatever language the machine that they run on asks for.
 FOR_PROGRAMS = ("/api/", "/healthz", "/readyz")
@@ -38,12 +39,14 @@ class PageLanguage(LocaleMiddleware):
 
 
 class RefuseNul:
-    """Answers 400 to an address or a form with a NUL in it: Postgres takes none, and nobody means one."""
+    """Answers 400 to text that no row can hold: with a NUL in it, or in an encoding that makes half characters."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if (request.content_params or {}).get("charset", "utf-8").lower() not in UTF_8:
+            raise BadRequest("Text is sent in UTF-8 only.")
         if any("\0" in text for text in _texts(request)):
             raise BadRequest("The request has a NUL character in it.")
         return self._get_response(request)

@@ -21,6 +21,8 @@ MOST = 20
 LARGEST_ID = 2**63 - 1
 # What pictures that are not wanted count, in all, against those that are.
 AGAINST = 0.5
+# A mix of unit vectors that is shorter points nowhere.
+NO_DIRECTION = 1e-6
 WEIGHTS = (0.5, 1.0, 2.0, 3.0)
 
 
@@ -29,7 +31,7 @@ class UnknownImage(Exception):
 
 
 class NothingWanted(Exception):
-    """All that was given is what results should not be like."""
+    """What was given says nothing of what results should be like."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,9 @@ def mix(examples: Sequence[Example], encoder: Encoder) -> Mix:
     unwanted = [example for example in examples if not example.is_wanted]
     vector = wanted - AGAINST * _mean(unwanted) if unwanted else wanted
     length = float(np.linalg.norm(vector))
-    if encoder.distance == Encoder.Distance.COSINE and length > 0 and len(examples) > 1:
+    if encoder.distance == Encoder.Distance.COSINE and len(examples) > 1:
+        if length < NO_DIRECTION:
+            raise NothingWanted("These pictures cancel each other out. Take one of them off.")
         vector = vector / length
     return Mix(examples=examples, vector=vector.astype(np.float32))
 

@@ -86,7 +86,7 @@ def as_json(results: Results, rows: list[dict[str, Any]]) -> str:
 def zipped(images: list[Image], *, originals: bool) -> bytes:
     """Return an archive of pictures, in a folder for each label: the originals, or JPEGs without metadata of them.
 
-    What cannot be read is left out. Raises TooMuch.
+    What cannot be read is left out; of nothing there is no archive. Raises TooMuch.
     """
     n_bytes = sum(image.n_bytes for image in images)
     if len(images) > MOST_ZIPPED or n_bytes > MOST_ZIPPED_BYTES:
@@ -100,7 +100,7 @@ def zipped(images: list[Image], *, originals: bool) -> bytes:
                 name = _free_name(image, taken, "" if originals else ".jpg")
                 taken.add(name.casefold())
                 archive.writestr(name, picture)
-    return content.getvalue()
+    return content.getvalue() if taken else b""
 
 
 def _picture(image: Image, original: bool) -> bytes | None:

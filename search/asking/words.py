@@ -52,6 +52,12 @@ def find(scope: Scope, *, k: int, offset: int = 0, sort: str = "") -> Found:
             {**parameters(scope), "k": k, "offset": offset},
         )
         rows = cursor.fetchall()
+        if not rows and offset:  # past the last page, of which there is nothing to count over
+            cursor.execute(
+                f"SELECT NULL, count(*) FROM search_image scoped WHERE scoped.status = 'ready' AND {conditions}",
+                parameters(scope),
+            )
+            rows = cursor.fetchall()
     images = Image.objects.select_related("dataset").in_bulk([image_id for image_id, _ in rows])
     found = [images[image_id] for image_id, _ in rows if image_id in images]
     return Found(images=found, n_found=rows[0][1] if rows else 0, offset=offset)

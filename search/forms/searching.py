@@ -74,7 +74,9 @@ class SearchForm(forms.Form):
     sort = forms.ChoiceField(required=False, label=_("Sort by"), choices=SORTS)
 
     words = forms.CharField(required=False, max_length=200, label=_("Words"), widget=forms.TextInput)
-    label = forms.CharField(required=False, max_length=200, label=_("Label"))
+    label = forms.CharField(
+        required=False, max_length=200, label=_("Label"), widget=forms.TextInput(attrs={"list": "labels"})
+    )
     tag = forms.CharField(required=False, max_length=100, label=_("Tag"))
     format = forms.ChoiceField(
         required=False, label=_("Format"), choices=[("", _("any")), *((name, name) for name in FORMATS)]
@@ -126,7 +128,8 @@ class SearchForm(forms.Form):
     def page(self) -> Page:
         """Which hits are asked for."""
         told = self.cleaned_data
-        return Page(k=told["k"], offset=told["offset"], after=told["after"], sort=told["sort"])
+        after = told["after"] if told["offset"] else None  # a place alone says nothing of its rank
+        return Page(k=told["k"], offset=told["offset"], after=after, sort=told["sort"])
 
     @property
     def question(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -64,7 +64,7 @@ def keep(positives: Sequence[int], negatives: Sequence[int], queries: Sequence[i
     return len(rows)
 
 
-def _drop_smaller(signs: dict[int, int], begun: list[int], author: int | None) -> None:
+def _drop_smaller(signs: Mapping[int, int], begun: list[int], author: int | None) -> None:
     """Drop the marks of the same search that its author kept when there were fewer: they would count twice."""
     if author is None:
         return

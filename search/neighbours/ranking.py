@@ -49,8 +49,8 @@ def nearest(
     HNSW index otherwise, but for small datasets, every image of which is compared beside it. `Answer.exact` says which
     it was. An audit names one of them: by "comparison" of every vector in scope, or by the "index", which then has to
     be there.
-    after: where the page before ended, after `offset` hits; then no hit of an earlier page comes again, nor is one left
-    out, however each page was found.
+    after: where the page before ended, after `offset` hits; then no hit of an earlier page comes again, however each
+    page was found, and none beyond it is left out.
     Raises ValueError if the vector has another length, if k is not 1 to MAX_HITS, or if offset is below 0.
     """
     if vector.shape != (encoder.dim,):
@@ -80,7 +80,7 @@ def _through_index(
     rows = _with_small_datasets(walked, vector, encoder, scope, depth)
     if after is None:
         return rows[offset:]
-    return [row for row in rows if (row[DISTANCE], row[0]) > after]
+    return [row for row in rows if (row[DISTANCE], row[0]) > after][: depth - offset]
 
 
 def _index_serves(encoder: Encoder, scope: Scope) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from search.judging import marks, votes
 from search.judging.marks import CannotKeep
 from search.language import wording
 from search.models import Dataset
-from search.views.searching import HtmxRequest
+from search.views.searching import HtmxRequest, Refused, recalled
 
 _VOTER = "voter"
 _YEAR = 365 * 86_400
@@ -28,8 +28,13 @@ NONE = "none"
 def vote(request: HtmxRequest) -> HttpResponse:
     """Count a vote for one of the columns, or for none, and show which was which."""
     form = SearchForm(request.POST, user=request.user)
-    if not form.is_valid() or not form.wishes or not form.cleaned_data["beside"]:
+    if not form.is_valid() or not form.wishes or not form.cleaned_data["beside"] or not form.cleaned_data["blind"]:
         return HttpResponseBadRequest(_("This is no vote between encoders."), content_type="text/plain; charset=utf-8")
+    try:
+        recalled(request, form)
+    except Refused as refused:  # whoever votes has seen answers to a question, which can still be asked
+        messages.warning(request, refused.notice or _("This search cannot be made."))
+        return HttpResponseRedirect(reverse("search"), status=303)
     shown = beside.shuffled([form.cleaned_data["encoder"], *form.cleaned_data["beside"]], form.question)
     by_letter = dict(zip(beside.LETTERS, shown, strict=False))
     choice = request.POST.get("choice", "")
@@ -51,12 +56,14 @@ def vote(request: HtmxRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def keep_marks(request: HtmxRequest) -> HttpResponse:
     """Keep what a search was told to be like and unlike, for encoders to learn from."""
     form = SearchForm(request.POST, user=request.user)
     if not form.is_valid():
         return HttpResponseBadRequest(_("This address names no search."), content_type="text/plain; charset=utf-8")
+    address = f"{reverse('search')}?{form.address().urlencode()}"
+    if not request.user.is_authenticated:
+        return redirect_to_login(address)
     wanted = [int(wish.name) for wish in form.cleaned_data["image"]]
     unwanted = [int(wish.name) for wish in form.cleaned_data["less"]]
     # An upload comes first, and is not kept; without one the search began with the first image.
@@ -66,7 +73,7 @@ def keep_marks(request: HtmxRequest) -> HttpResponse:
         messages.success(request, _("%(n)d marks are kept. An encoder can be trained with them.") % {"n": n})
     except CannotKeep as error:
         messages.warning(request, wording.told(error))
-    return HttpResponseRedirect(f"{reverse('search')}?{form.address().urlencode()}", status=303)
+    return HttpResponseRedirect(address, status=303)
 
 
 def _voter(request: HttpRequest) -> str:

@@ -141,7 +141,11 @@ def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
     told |= {"q": [example.wish for example in [*uploads, *sent] if example.query.key], "offset": 0, "after": None}
     if not all(example.query.key for example in sent):  # no other encoder can see what is not kept
         told["beside"] = []
-    return examples.mix([*uploads, *sent, *others], told["encoder"])
+    try:
+        return examples.mix([*uploads, *sent, *others], told["encoder"])
+    except NothingWanted as error:
+        form.add_error(None, wording.told(error))
+        raise Refused(422) from error
 
 
 def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix) -> HttpResponse:

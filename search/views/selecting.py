@@ -30,7 +30,7 @@ from search.views.searching import HtmxRequest, Refused, recalled
 MOST_CHOSEN = 1000
 _UNDO = "search.selecting.undo"
 _UNDO_SECONDS = 86_400
-_NO_ADDRESS = ("csrfmiddlewaretoken", "chosen", "do", "new_label", "into")
+_NO_ADDRESS = ("csrfmiddlewaretoken", "chosen", "do", "new_label", "into", "labels", "back")
 
 
 @require_safe
@@ -69,7 +69,7 @@ def selection(request: HtmxRequest) -> HttpResponse:
     except selecting.NotAllowed:
         messages.error(request, _("You may not change some of these images. Nothing was changed."))
     except selecting.DatasetGone:
-        messages.error(request, _("That dataset was deleted meanwhile."))
+        messages.error(request, _("There is no such dataset any more."))
     return _back(request)
 
 
@@ -102,8 +102,14 @@ def _json(request: HtmxRequest, images: list[Image]) -> HttpResponse:
 
 
 def _zip(request: HtmxRequest, images: list[Image]) -> HttpResponse:
-    """Send pictures without metadata to visitors, who may not have the originals."""
-    content = files.zipped(images, originals=_may_have_originals(request, images))
+    """Send pictures without metadata; the originals to those alone who look after the galleries.
+
+    Owners of datasets are not among them: what they have put there may be copies of pictures of others.
+    """
+    content = files.zipped(images, originals=request.user.is_staff and request.user.has_perm("search.change_image"))
+    if not content:
+        messages.warning(request, _("None of these pictures can be read."))
+        return _back(request)
     response = HttpResponse(content, content_type="application/zip")
     response["Content-Disposition"] = 'attachment; filename="pictures.zip"'
     return response
@@ -113,7 +119,10 @@ def _label(request: HtmxRequest, images: list[Image]) -> HttpResponse:
     text = storable(request.POST.get("new_label", "")).strip()[:200]
     before = selecting.label([image.pk for image in images], text, request.user)
     n = len(before)
-    said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
+    if text:
+        said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
+    else:
+        said = ngettext("%(n)d image has no label any more.", "%(n)d images have no label any more.", n)
     messages.success(
         request,
         format_html(
@@ -154,11 +163,6 @@ def _chosen(request: HtmxRequest) -> list[Image]:
     ids = [int(text) for text in request.POST.getlist("chosen")[:MOST_CHOSEN] if IMAGE_ID.fullmatch(text)]
     found = visible_images(request.user).in_bulk([pk for pk in ids if pk <= LARGEST_ID])
     return [found[pk] for pk in dict.fromkeys(ids) if pk in found]
-
-
-def _may_have_originals(request: HtmxRequest, images: list[Image]) -> bool:
-    own = set(selecting.datasets_of(request.user).values_list("pk", flat=True))
-    return all(image.dataset_id in own for image in images)
 
 
 def _address(request: HttpRequest) -> str:

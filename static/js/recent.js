@@ -1,5 +1,7 @@
 // The searches that were made in this browser: kept here and nowhere else, shown on the start page.
-const KEY = "recent-searches";
+const PREFIX = "recent-searches:";
+// What one account has searched with is not the next one's to see, and nobody's after signing out.
+const KEY = PREFIX + (document.body.dataset.account ?? "");
 const MOST = 12;
 const UPLOAD_MS = 3600 * 1000; // as long as the server keeps an uploaded picture
 
@@ -9,6 +11,14 @@ function read() {
     return all.filter((one) => !one.address.includes("q=") || Date.now() - one.at < UPLOAD_MS);
   } catch {
     return [];
+  }
+}
+
+function forgetOthers() {
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX) && key !== KEY) localStorage.removeItem(key);
+  } catch {
+    // Nothing is kept then.
   }
 }
 
@@ -75,5 +85,6 @@ document.addEventListener("click", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (["main", "answer"].includes(event.detail.target?.id)) remember();
 });
+forgetOthers();
 remember();
 show();
