@@ -11,7 +11,8 @@ const CORNERS = { nw: [0, 0], ne: [1, 0], sw: [0, 1], se: [1, 1] };
 let box = null; // [left, top, right, bottom]
 let size = [1, 1];
 let drag = null;
-let timer = 0;
+let isAsking = false;
+let hasMoved = false; // since it was asked for
 
 const cropper = () => document.getElementById("cropper");
 const between = (value, least, most) => Math.min(most, Math.max(least, value));
@@ -27,7 +28,7 @@ function setUp() {
     box = [x * size[0], y * size[1], (x + width) * size[0], (y + height) * size[1]];
   }
   draw();
-  if (!svg.dataset.crop) suggest(svg);
+  suggest(svg);
 }
 
 async function suggest(svg) {
@@ -109,17 +110,47 @@ function text() {
   return parts.map((part) => Number(part.toFixed(4))).join(",");
 }
 
-function search() {
-  clearTimeout(timer);
-  timer = setTimeout(() => {
-    const address = new URL(location.href);
-    for (const name of ["offset", "after"]) address.searchParams.delete(name);
-    if (box) address.searchParams.set("crop", text()); else address.searchParams.delete("crop");
-    history.replaceState(history.state, "", address);
-    htmx.ajax("GET", address.pathname + address.search, {
-      source: document.getElementById("answer"), target: "#answer", select: "#answer", swap: "outerHTML",
-    });
-  }, WAIT_MS);
+// Results follow while the part moves: one request after the other, the last one for where it came to rest.
+async function search() {
+  hasMoved = true;
+  if (isAsking) return;
+  isAsking = true;
+  while (hasMoved && cropper()) {
+    await new Promise((done) => setTimeout(done, WAIT_MS));
+    hasMoved = false;
+    await ask().catch(() => {}); // upload.js tells that the server cannot be reached
+  }
+  isAsking = false;
+}
+
+async function ask() {
+  const address = new URL(location.href);
+  for (const name of ["offset", "after"]) address.searchParams.delete(name);
+  setCrop(address.searchParams);
+  history.replaceState(history.state, "", address);
+  carry();
+  await htmx.ajax("GET", address.pathname + address.search, {
+    source: cropper(), target: "#answer", select: "#answer", swap: "outerHTML",
+  });
+}
+
+function setCrop(parameters) {
+  if (box) parameters.set("crop", text()); else parameters.delete("crop");
+}
+
+// What stands beside the picture is not swapped, and goes on with the part as it is now.
+function carry() {
+  for (const link of document.querySelectorAll(".query .chip a")) {
+    const address = new URL(link.href);
+    setCrop(address.searchParams);
+    link.href = address.pathname + address.search;
+  }
+  for (const form of document.querySelectorAll("#upload, #by-link, .keep-marks")) {
+    form.querySelector("input[name=crop]")?.remove();
+    if (!box) continue;
+    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "crop", value: text() });
+    form.append(field);
+  }
 }
 
 document.addEventListener("pointerdown", (event) => {
@@ -155,6 +186,7 @@ function finish() {
   else if (box !== drag.before) search();
   drag = null;
   draw();
+  cropper()?.querySelector(".crop-frame")?.focus({ preventScroll: true }); // arrow keys go on from here
 }
 document.addEventListener("pointerup", finish);
 document.addEventListener("pointercancel", finish);

@@ -2,7 +2,8 @@
 import { words } from "./upload.js";
 
 const box = () => document.getElementById("lightbox");
-const tiles = () => [...document.querySelectorAll("#hits > li, .copies > li")];
+// Those of one encoder, where several stand side by side.
+const tiles = () => [...(current?.closest(".beside > section") ?? document).querySelectorAll("#answer .tile")];
 let current = null;
 let start = null;
 
@@ -19,7 +20,7 @@ function open(tile) {
   whole.decode().then(() => { if (current === tile) large.src = whole.src; }, () => {});
   box().querySelector(".lightbox-title").textContent = tile.querySelector(".tile-label").textContent;
   box().querySelector(".lightbox-facts").replaceChildren(...facts(tile));
-  box().querySelector("a.lightbox-page").href = link.href;
+  box().querySelector("a.lightbox-page").setAttribute("href", link.getAttribute("href"));
   const at = tiles().indexOf(tile);
   box().querySelector("[data-step='-1']").disabled = at === 0;
   box().querySelector("[data-step='1']").disabled = at === tiles().length - 1 && !more();
@@ -49,6 +50,8 @@ function show(name) {
   for (const button of box().querySelectorAll("[data-show]")) {
     button.setAttribute("aria-pressed", String(button.dataset.show === name));
   }
+  // The blend belongs to the overlay alone.
+  box().querySelector(".of-hit img").style.opacity = name === "overlay" ? box().querySelector("input[type=range]").value : "";
   if (name === "why") explain();
 }
 
@@ -59,6 +62,8 @@ async function explain() {
   place.textContent = words("explaining");
   const address = new URL(link.href + "why/", location.href);
   address.search = location.search;
+  const encoder = tile.closest("[data-encoder]")?.dataset.encoder;
+  if (encoder) address.searchParams.set("encoder", encoder);
   try {
     const answer = await fetch(address, { headers: { "HX-Request": "true" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -80,7 +85,7 @@ function step(by) {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("#hits .tile-link, .copies .tile-link");
+  const link = event.target.closest?.("#answer .tile-link");
   if (link && box() && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey) {
     event.preventDefault();
     open(link.closest("li"));
@@ -111,11 +116,6 @@ document.addEventListener("input", (event) => {
   if (event.target.matches("#lightbox input[type=range]")) {
     box().querySelector(".of-hit img").style.opacity = event.target.value;
   }
-});
-document.addEventListener("click", (event) => {
-  // The blend belongs to the overlay alone.
-  const button = event.target.closest?.("#lightbox [data-show]");
-  if (button) box().querySelector(".of-hit img").style.opacity = button.dataset.show === "overlay" ? box().querySelector("input[type=range]").value : "";
 });
 
 document.addEventListener("pointerdown", (event) => {

@@ -67,9 +67,9 @@ document.addEventListener("drop", (event) => {
     return;
   }
   // An image of this site that is dragged from its grid is already in a gallery.
-  const id = event.dataTransfer.getData("text/x-imgsim-image");
   const link = event.dataTransfer.getData("text/uri-list");
-  if (!event.dataTransfer.files.length && id) location.assign(`/?image=${encodeURIComponent(id)}`);
+  const id = event.dataTransfer.getData("text/x-imgsim-image") || idIn(link);
+  if (id && form()) searchWith(id);
   else if (!event.dataTransfer.files.length && link && byLink(link)) return;
   else hand(event.dataTransfer.files);
 });
@@ -77,6 +77,18 @@ document.addEventListener("dragstart", (event) => {
   const id = event.target.closest?.("[data-id]")?.dataset.id;
   if (id) event.dataTransfer.setData("text/x-imgsim-image", id);
 });
+
+function idIn(link) {
+  const found = link && URL.canParse(link) ? new URL(link) : null;
+  return found?.origin === location.origin ? found.pathname.match(/^\/images\/(\d+)\//)?.[1] : undefined;
+}
+
+function searchWith(id) {
+  const address = new URL(form().elements.add?.checked ? location.href : "/", location.href);
+  for (const name of ["offset", "after"]) address.searchParams.delete(name);
+  address.searchParams.append("image", id);
+  location.assign(address);
+}
 
 function byLink(text) {
   const field = document.getElementById("id_link");

@@ -15,7 +15,8 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (panel) panel.open = true;
 });
 
-document.addEventListener("click", (event) => {
+// Not at a click: Enter in a field of a panel clicks the form's button.
+document.addEventListener("pointerdown", (event) => {
   const panel = document.querySelector("details.panel[open]");
   if (panel && event.target.isConnected && !panel.contains(event.target)) panel.open = false;
 });

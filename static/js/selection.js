@@ -8,7 +8,6 @@ function count() {
   if (!form) return;
   const n = boxes().filter((box) => box.checked).length;
   form.querySelector(".selection-count").textContent = String(n);
-  form.hidden = n === 0;
 }
 
 document.addEventListener("click", (event) => {

@@ -15,13 +15,20 @@ function press(selector) {
   } else target?.click();
 }
 
+function focusWords() {
+  const field = document.getElementById("id_words");
+  const panel = field?.closest("details");
+  if (panel) panel.open = true;
+  field?.focus();
+}
+
 function inHit(selector) {
   document.activeElement?.closest?.(".tile")?.querySelector(selector)?.click();
 }
 
 const KEYS = {
   "?": () => sheet().showModal(),
-  "/": () => document.getElementById("id_words")?.focus(),
+  "/": () => focusWords(),
   u: () => document.getElementById("id_picture")?.click(),
   c: () => (document.querySelector(".crop-frame") ? document.querySelector(".crop-frame").focus() : press("#crop-start")),
   f: () => press("details[data-panel=filters]"),

@@ -117,6 +117,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
     blobUrl = "";
   }
   say(heading.textContent.trim());
-  heading.focus({ preventScroll: true });
+  // A menu that changed the results keeps the focus.
+  if (!document.activeElement?.closest("#refine")) heading.focus({ preventScroll: true });
   scrollTo({ top: 0 });
 });
