@@ -39,6 +39,7 @@ SEARCHES = (
     _("Pictures you search with are kept for an hour. Upload this one again."),
     _("The cache is out of reach; upload the picture again."),
     _("Choose a picture that results should be like, too."),
+    _("These pictures cancel each other out. Take one of them off."),
     _("There is no image %(id)s."),
     _("There is no dataset %(name)s."),
     _("There are: %(names)s."),

@@ -21,6 +21,8 @@ function setUp() {
   const svg = cropper();
   if (!svg || svg.dataset.ready) return;
   svg.dataset.ready = "true";
+  drag = null; // what was drawn on another picture is no part of this one
+  hasMoved = false;
   size = [Number(svg.dataset.width), Number(svg.dataset.height)];
   box = null;
   if (svg.dataset.crop) {
@@ -104,10 +106,10 @@ function isLargeEnough([left, top, right, bottom]) {
   return right - left >= LEAST * size[0] && bottom - top >= LEAST * size[1];
 }
 
+// Edges are rounded, and sizes taken between them: the part never reaches over the picture.
 function text() {
-  const [left, top, right, bottom] = box;
-  const parts = [left / size[0], top / size[1], (right - left) / size[0], (bottom - top) / size[1]];
-  return parts.map((part) => Number(part.toFixed(4))).join(",");
+  const [left, top, right, bottom] = box.map((edge, place) => Number((edge / size[place % 2]).toFixed(4)));
+  return [left, top, right - left, bottom - top].map((part) => Number(part.toFixed(4))).join(",");
 }
 
 // Results follow while the part moves: one request after the other, the last one for where it came to rest.
@@ -171,7 +173,7 @@ document.addEventListener("pointerdown", (event) => {
 });
 
 document.addEventListener("pointermove", (event) => {
-  if (!drag) return;
+  if (!drag || !cropper()) return;
   const [x, y] = place(event);
   if (drag.kind === "move") box = moved(drag.from, x - drag.at[0], y - drag.at[1]);
   else box = ordered([...drag.fixed, x, y]);

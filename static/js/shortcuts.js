@@ -23,6 +23,7 @@ function focusWords() {
 }
 
 function inHit(selector) {
+  if (document.querySelector("main[aria-busy]")) return; // what the key means is about to change
   document.activeElement?.closest?.(".tile")?.querySelector(selector)?.click();
 }
 

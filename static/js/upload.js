@@ -98,11 +98,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:afterRequest", (event) => {
   for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
-  if (isUpload(event)) document.getElementById("upload")?.reset();
+  // A request that was broken off made room for the next, whose file stands in the form already.
+  if (isUpload(event) && event.detail.xhr.status) document.getElementById("upload")?.reset();
 });
 
 document.addEventListener("htmx:sendError", () => {
   takeBack();
+  document.getElementById("upload")?.reset(); // so that the same file can be chosen again
   refuse(words("unreachable"));
 });
 

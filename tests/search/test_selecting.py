@@ -183,7 +183,7 @@ def test_a_dataset_that_is_not_there_and_one_that_may_not_be_seen_are_told_alike
     client.force_login(django_user_model.objects.create_user("ben"))
     for into in ("own", "nowhere", "", "a\0b", "x" * 10_000):
         assert choose(client, "add", [image], into=into).status_code == 303
-        assert told(client) == "That dataset was deleted meanwhile."
+        assert told(client) == "There is no such dataset any more."
     assert Image.objects.count() == 1
 
 
@@ -194,7 +194,7 @@ def test_a_dataset_that_is_deleted_meanwhile_is_told(
     client.force_login(ann)
     monkeypatch.setattr(selecting, "hold", lambda dataset_id: False)
     choose(client, "add", [image], into="own")
-    assert told(client) == "That dataset was deleted meanwhile."
+    assert told(client) == "There is no such dataset any more."
     assert not Image.objects.filter(dataset=own).exists()
 
 
