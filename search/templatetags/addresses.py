@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django import template
 from django.http import QueryDict
 from django.utils.html import format_html, format_html_join
@@ -18,9 +20,19 @@ PLACES = ("offset", "after")
 @register.simple_tag
 def with_picture(asked: QueryDict, name: str, image_id: int) -> str:
     """Return the query string of a search that counts an image in: under "image" as wanted, under "less" as not."""
+    if not any(_named(one) == str(image_id) for field in ("image", "less") for one in asked.getlist(field)):
+        # A page has two of these for each hit: copying the address each time would take as long as searching.
+        return f"?{_encoded(asked)}&{name}={image_id}"
     address = _without(asked, str(image_id))
     address.appendlist(name, str(image_id))
     return "?" + address.urlencode()
+
+
+@register.simple_tag
+def only_with_picture(asked: QueryDict, image_id: int) -> str:
+    """Return the query string of a search in the same place, by an image of a gallery alone."""
+    rest = _encoded(asked, "q", "image", "less", "crop")
+    return f"?{rest}&image={image_id}" if rest else f"?image={image_id}"
 
 
 @register.simple_tag
@@ -66,6 +78,16 @@ def hidden_fields(asked: QueryDict, *names_of_others: str) -> SafeString:
         for value in values
     ]
     return format_html("{}", format_html_join("", '<input type="hidden" name="{}" value="{}">', rows))
+
+
+def _encoded(asked: QueryDict, *names_left_out: str) -> str:
+    pairs = [
+        (name, value)
+        for name, values in asked.lists()
+        if name not in names_left_out and name not in PLACES
+        for value in values
+    ]
+    return urlencode(pairs)
 
 
 def _without(asked: QueryDict, picture: str) -> QueryDict:
