@@ -78,7 +78,7 @@ function draw() {
     class: "crop-frame", x: left, y: top, width: right - left, height: bottom - top,
     tabindex: 0, role: "application", "aria-label": svg.dataset.wordsBox,
   }, group);
-  const handle = 11 / scale(svg);
+  const handle = (matchMedia("(pointer: coarse)").matches ? 12 : 8) / scale(svg);
   for (const [name, [across, down]] of Object.entries(CORNERS)) {
     element("circle", {
       class: `crop-handle is-${name}`, "data-corner": name, r: handle,
@@ -106,10 +106,15 @@ function isLargeEnough([left, top, right, bottom]) {
   return right - left >= LEAST * size[0] && bottom - top >= LEAST * size[1];
 }
 
+// What is too small to be a part may still grow: until then the one before is searched with.
+function part() {
+  return drag && !(box && isLargeEnough(box)) ? drag.before : box;
+}
+
 // Edges are rounded, and sizes taken between them: the part never reaches over the picture.
 function text() {
-  const [left, top, right, bottom] = box.map((edge, place) => Number((edge / size[place % 2]).toFixed(4)));
-  return [left, top, right - left, bottom - top].map((part) => Number(part.toFixed(4))).join(",");
+  const [left, top, right, bottom] = part().map((edge, place) => Number((edge / size[place % 2]).toFixed(4)));
+  return [left, top, right - left, bottom - top].map((one) => Number(one.toFixed(4))).join(",");
 }
 
 // Results follow while the part moves: one request after the other, the last one for where it came to rest.
@@ -137,7 +142,7 @@ async function ask() {
 }
 
 function setCrop(parameters) {
-  if (box) parameters.set("crop", text()); else parameters.delete("crop");
+  if (part()) parameters.set("crop", text()); else parameters.delete("crop");
 }
 
 // What stands beside the picture is not swapped, and goes on with the part as it is now.
@@ -149,7 +154,7 @@ function carry() {
   }
   for (const form of document.querySelectorAll("#upload, #by-link, .keep-marks")) {
     form.querySelector("input[name=crop]")?.remove();
-    if (!box) continue;
+    if (!part()) continue;
     const field = Object.assign(document.createElement("input"), { type: "hidden", name: "crop", value: text() });
     form.append(field);
   }
@@ -178,14 +183,16 @@ document.addEventListener("pointermove", (event) => {
   if (drag.kind === "move") box = moved(drag.from, x - drag.at[0], y - drag.at[1]);
   else box = ordered([...drag.fixed, x, y]);
   draw();
-  if (isLargeEnough(box)) search();
+  if (!isLargeEnough(box)) return;
+  drag.isAsked = true;
+  search();
 });
 
 function finish() {
   if (!drag) return;
   // A click is no box; what was there before stays.
   if (!box || !isLargeEnough(box)) box = drag.before;
-  else if (box !== drag.before) search();
+  if (drag.isAsked) search();
   drag = null;
   draw();
   cropper()?.querySelector(".crop-frame")?.focus({ preventScroll: true }); // arrow keys go on from here
