@@ -29,7 +29,7 @@ test: setup-dev  ## run every test, the browser's too (TESTS="tests/search -k up
 	@$(VENV_PYTHON) -m imgsim_site.chromium
 	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),--numprocesses=2 --dist=loadfile)
 
-screenshot: setup-dev  ## take the README's screenshot anew
+screenshot: setup-dev  ## take the pictures of README and docs/tour.md anew
 	@KEEP_SCREENSHOT=1 $(VENV_PYTHON) -m pytest -q tests/browser -k screenshot
 
 lint: setup-dev  ## check style, types and the direction of imports
