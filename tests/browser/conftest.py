@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.embeddings.conftest import installed, photos  # noqa: F401 -- the real network, for the screenshot
 from tests.pictures import jpeg_bytes
 
+expect.set_options(timeout=15_000)  # machines that run tests have other things to do
 # Chromium and htmx note every answer of 400 and above, and every request that was cut off: the tests ask for some.
 EXPECTED = ("Failed to load resource", "htmx:sendError", "htmx:sendAbort", "htmx:afterRequest")
 SIZES = [(640, 480), (480, 640), (600, 600), (720, 405), (640, 427)]
@@ -31,7 +32,7 @@ def open_page(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page
         context = browser.new_context(base_url=live_server.url, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(20_000)
         page.on("console", lambda message: note(message.type, message.text))
         page.on("pageerror", lambda error: note("error", str(error)))
         page.goto(path)
