@@ -75,7 +75,9 @@ def regions(query: Query, encoder: Encoder) -> list[Crop]:
     network = encoders.network(encoder)
     source = query.image.original if query.image else query.preview
     picture = _input(source, network.spec.input_size)
-    return suggest(picture, network.encode_locations(picture[np.newaxis])[0])
+    found = suggest(picture, network.encode_locations(picture[np.newaxis])[0])
+    _usual_likeness(encoder, network)  # nobody waits here, and whoever asks why then waits no second longer
+    return found
 
 
 def _usual_likeness(encoder: Encoder, network: Network) -> float:

@@ -62,3 +62,11 @@ def test_counts_on_the_page_of_the_encoders_leave_private_datasets_out(
     add_image("blue", dataset=Dataset.objects.create(name="Private", is_public=False))
     assert "1 of 1 image" in client.get("/encoders/").content.decode()
     assert "2 of 2 images" in admin_client.get("/encoders/").content.decode()
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "unicode_escape", "idna"])
+def test_text_in_another_encoding_than_utf_8_is_refused(client: Client, db: None, charset: str) -> None:
+    response = client.post(
+        "/selection/", b"do=csv", content_type=f"application/x-www-form-urlencoded; charset={charset}"
+    )
+    assert response.status_code == 400

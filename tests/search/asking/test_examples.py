@@ -194,3 +194,11 @@ def test_a_picture_that_is_named_twice_counts_once(client: Client, add_image: Ad
     red, blue = add_image("red"), add_image("blue")
     response = client.get("/", {"image": [red.pk, blue.pk, f"{red.pk}~3"]})
     assert [one.wish.text for one in response.context["results"].examples] == [f"{red.pk}~3", str(blue.pk)]
+
+
+def test_pictures_that_cancel_each_other_out_are_told(encoder: Encoder) -> None:
+    vector = np.zeros(encoder.dim, dtype=np.float32)
+    vector[0] = 1
+    opposites = [Example(query=Query(vector=sign * vector), wish=Wish(name="1")) for sign in (1, -1)]
+    with pytest.raises(NothingWanted, match="cancel each other out"):
+        examples.mix(opposites, encoder)

@@ -112,3 +112,10 @@ def test_nothing_found_is_said_with_what_to_do(client: Client, add_image: AddIma
 
 def test_blanks_are_no_words(client: Client, encoder: Encoder) -> None:
     assert "found" not in client.get("/", {"words": "  "}).context
+
+
+def test_past_the_last_page_the_images_are_still_counted(client: Client, add_image: AddImage) -> None:
+    add_image("red", label="apple")
+    response = client.get("/", {"words": "apple", "offset": 50})
+    assert "1 image with “apple”" in response.text
+    assert "There are no more" in response.text

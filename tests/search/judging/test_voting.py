@@ -138,3 +138,17 @@ def test_a_dataset_that_is_called_by_its_name_is_the_same_one(client: Client, qu
     vote(client, {**question, "dataset": "Colours"}, "A")
     vote(client, {**question, "dataset": "colours"}, "A")
     assert Vote.objects.get().dataset.slug == "colours"
+
+
+@pytest.mark.parametrize("change", [{"image": "", "q": "made-up"}, {"blind": ""}])
+def test_a_vote_on_answers_that_nobody_saw_blindly_does_not_count(
+    client: Client, question: dict[str, Any], change: dict[str, str]
+) -> None:
+    response = vote(client, {**question, **change}, "A")
+    assert response.status_code in {303, 400}
+    assert not Vote.objects.exists()
+
+
+def test_a_blind_page_shows_no_numbers_that_tell_encoders_apart(client: Client, question: dict[str, Any]) -> None:
+    assert "tile-number" not in client.get("/", question).text
+    assert "tile-number" in client.get("/", {**question, "blind": ""}).text
