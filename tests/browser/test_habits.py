@@ -39,6 +39,7 @@ def test_a_sheet_lists_the_keys_and_each_does_what_it_says(
     open_page: OpenPage, gallery: list[Image], other_encoder: Encoder
 ) -> None:
     page = open_page(f"/?image={gallery[0].pk}")
+    page.on("filechooser", lambda chooser: chooser.set_files([as_file(jpeg_bytes(640, 480, seed=0))]))
     sheet = page.locator("#shortcuts")
     page.keyboard.press("?")
     expect(sheet).to_be_visible()
@@ -71,7 +72,6 @@ def test_a_sheet_lists_the_keys_and_each_does_what_it_says(
     page.keyboard.type("sju?")
     expect(page.get_by_label("Words in name, label or tags")).to_have_value("sju?")
     page.goto("/")
-    page.on("filechooser", lambda chooser: chooser.set_files([as_file(jpeg_bytes(640, 480, seed=0))]))
     page.keyboard.press("u")
     expect_results(page)
     page.goto("/")
