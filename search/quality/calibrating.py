@@ -58,11 +58,14 @@ class Worth:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """Turns the distances of one encoder in one dataset into what they are worth."""
+    """Turns the distances of one encoder in one dataset into what they are worth.
+
+    tells_copies: whether next to no distance means the same picture.
+    """
 
     chances: dict[str, Any]
     random_pairs: dict[str, Any]
-    is_cosine: bool
+    tells_copies: bool
 
     def of(self, distance: float) -> Worth | None:
         """Return what a distance is worth; None where nothing is known."""
@@ -70,7 +73,7 @@ class Scale:
         rarity = self._rarity(distance)
         if chance is None and rarity is None and not self.chances:
             return None
-        is_copy = self.is_cosine and distance <= COPY_WITHIN
+        is_copy = self.tells_copies and distance <= COPY_WITHIN
         if chance is not None:
             surely = next(words for least, words in WORDS if chance >= least)
             words, is_similar = (
@@ -121,9 +124,10 @@ def scales(encoder: Encoder, slugs: Iterable[str]) -> dict[str, Scale]:
     known = Calibration.objects.filter(
         encoder=encoder, dataset__slug__in=list(slugs), weights_sha256=encoder.weights_sha256
     ).select_related("dataset")
-    is_cosine = encoder.distance == Encoder.Distance.COSINE
+    # A network that learnt classes gives all images of one class nearly the same vector.
+    tells_copies = encoder.distance == Encoder.Distance.COSINE and not encoder.spec.get("training")
     return {
-        one.dataset.slug: Scale(chances=one.chances, random_pairs=one.random_pairs, is_cosine=is_cosine)
+        one.dataset.slug: Scale(chances=one.chances, random_pairs=one.random_pairs, tells_copies=tells_copies)
         for one in known
     }
 

@@ -143,7 +143,7 @@ def test_a_picture_says_nothing_of_languages(client: Client, add_image: AddImage
 
 def test_what_a_hit_is_worth_is_german_on_pages_only() -> None:
     found = {"distances": [0.0, 1.0], "probabilities": [0.9, 0.9]}
-    scale = Scale(chances=found, random_pairs={}, is_cosine=True)
+    scale = Scale(chances=found, random_pairs={}, tells_copies=True)
     worth = scale.of(0.5)
     assert worth is not None
     assert worth.words == "90\N{NO-BREAK SPACE}% likely the same"

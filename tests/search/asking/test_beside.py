@@ -64,7 +64,7 @@ def test_what_several_found_is_counted(client: Client, images: list[Image], shap
     response = client.get("/", {"image": red, "beside": "shapes"})
     assert response.context["comparison"].n_common == 2
     assert response.context["comparison"].found_by == {tomato: 2, blue: 2}
-    assert "2 images are among the first of all 2." in response.text
+    assert "2 images were found by all 2 encoders." in response.text
     assert client.get("/", {"image": red, "beside": "shapes", "k": 1}).context["comparison"].n_common == 1
     assert orange not in response.context["comparison"].found_by
 

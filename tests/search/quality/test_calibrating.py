@@ -19,8 +19,8 @@ CHANCES = {"distances": [0.05, 0.2, 0.6], "probabilities": [1.0, 0.5, 0.0]}
 PAIRS = {"distances": [0.1, 0.3, 0.5, 1.0], "shares": [0.0, 0.0004, 0.5, 1.0], "n_pairs": 10_000_000}
 
 
-def scale(chances: dict[str, object] = CHANCES, pairs: dict[str, object] = PAIRS, is_cosine: bool = True) -> Scale:
-    return Scale(chances=chances, random_pairs=pairs, is_cosine=is_cosine)
+def scale(chances: dict[str, object] = CHANCES, pairs: dict[str, object] = PAIRS, tells_copies: bool = True) -> Scale:
+    return Scale(chances=chances, random_pairs=pairs, tells_copies=tells_copies)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_where_nothing_is_known_nothing_is_said() -> None:
 
 
 def test_a_distance_of_another_kind_makes_no_copy() -> None:
-    worth = scale(chances={}, is_cosine=False).of(0.001)
+    worth = scale(chances={}, tells_copies=False).of(0.001)
     assert worth is not None
     assert worth.words.startswith("nearer than")
 
