@@ -153,7 +153,7 @@ def test_find_similar_leaves_the_image_itself_out(client: Client, add_image: Add
 def test_find_similar_keeps_dataset_and_number(client: Client, add_image: AddImage) -> None:
     red, orange = add_image("red"), add_image("orange")
     response = client.get("/", {"image": red.pk, "dataset": "colours", "k": 7})
-    assert f"/?image={orange.pk}&amp;dataset=colours&amp;k=7" in response.text
+    assert f"?dataset=colours&amp;k=7&amp;image={orange.pk}" in response.text
 
 
 def test_an_image_of_a_private_dataset_cannot_be_searched_with(client: Client, add_image: AddImage) -> None:
