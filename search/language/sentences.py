@@ -146,6 +146,9 @@ DESCRIPTIONS = (
     _("Linear head on %(backbone)s (%(method)s), fitted on %(n)s images of %(dataset)s."),
 )
 TRAININGS = (
+    _("Feedback goes with the method discriminant, not with %(method)s."),
+    _("With feedback, shrinkage and numbers a vector are chosen by what held-out searches say."),
+    _("%(preset)s does not learn from feedback. The recipe that does: %(recipe)s."),
     _("%(name)s has no image that can be used. Import some, or wait for the workers."),
     _("%(name)s has no image that can be used."),
     _(
