@@ -91,16 +91,16 @@ def find(
 
 
 def _same_file(sha256: str, scope: Scope, limit: int) -> list[int]:
-    conditions, parameters = neighbours.in_scope(scope)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT DISTINCT scoped.id FROM search_image scoped
             JOIN search_embedding embedding ON embedding.image_id = scoped.id
-            WHERE scoped.sha256 = %(sha256)s AND scoped.dataset_id = ANY(%(datasets)s) AND {conditions}
+            WHERE scoped.sha256 = %(sha256)s AND scoped.dataset_id = ANY(%(datasets)s)
+              AND {neighbours.conditions(scope)}
             ORDER BY scoped.id LIMIT %(limit)s
             """,
-            {**parameters, "sha256": sha256, "limit": limit},
+            {**neighbours.parameters(scope), "sha256": sha256, "limit": limit},
         )
         return [image_id for (image_id,) in cursor.fetchall()]
 
@@ -109,7 +109,6 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]
     """Return the images in scope within LIKELY_BITS, each with its bits, nearest first. Plain pictures have none."""
     if not _FEWEST_ONES <= phash.count("1") <= 64 - _FEWEST_ONES:
         return []
-    conditions, parameters = neighbours.in_scope(scope)
     with connection.cursor() as cursor:
         # Hashes first, and few of them: else the planner reads the table of vectors whole, to join it.
         cursor.execute(
@@ -122,9 +121,9 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]
             SELECT scoped.id, hashed.bits FROM hashed
             JOIN search_image scoped ON scoped.id = hashed.id
             JOIN search_embedding embedding ON embedding.image_id = scoped.id AND embedding.encoder_id = {encoder.pk:d}
-            WHERE {conditions} ORDER BY hashed.bits, scoped.id
+            WHERE {neighbours.conditions(scope)} ORDER BY hashed.bits, scoped.id
             """,
-            {**parameters, "phash": phash},
+            {**neighbours.parameters(scope), "phash": phash},
         )
         return cursor.fetchall()
 

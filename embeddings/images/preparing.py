@@ -47,7 +47,7 @@ class Prepared(Header):
 class PreparedQuery(Header):
     """All that a search needs of a picture; phash and input are of the crop where there is one.
 
-    preview: JPEG of the whole picture, to show and to crop again.
+    preview: JPEG of the whole picture, to show and to crop again; empty if it was not asked for.
     """
 
     phash: str
@@ -69,7 +69,9 @@ def prepare(source: bytes | Path, *, input_size: int, thumbnail: bool = True) ->
     )
 
 
-def prepare_query(source: bytes | Path, *, input_size: int, crop: Crop | None = None) -> PreparedQuery:
+def prepare_query(
+    source: bytes | Path, *, input_size: int, crop: Crop | None = None, preview: bool = True
+) -> PreparedQuery:
     """Decode a picture to search with; without a crop the input equals that of `prepare` to the last bit.
 
     crop: x, y, width, height as fractions of the upright picture.
@@ -79,15 +81,20 @@ def prepare_query(source: bytes | Path, *, input_size: int, crop: Crop | None = 
     width, height = _checked(crop)[2:] if crop else (1.0, 1.0)
     edge = round(min(INPUT_MARGIN * input_size / min(width, height), LARGEST_EDGE))
     header, picture = decoded(content, edge=edge, long_edge=THUMBNAIL_EDGE)
-    # A decode too small for the preview is not made larger but repeated: the input's pixels stay those of `prepare`.
-    serves = max(picture.size) >= min(PREVIEW_LEAST_EDGE, max(header.width, header.height))
-    preview = (
-        _jpeg(_fitted(picture, picture.size, PREVIEW_EDGE), quality=90)
-        if serves
-        else rendition(content, long_edge=PREVIEW_EDGE)
-    )
     region = picture.crop(crop_box(picture.size, crop)) if crop else picture
-    return PreparedQuery(**vars(header), phash=_phash(region), preview=preview, input=_squashed(region, input_size))
+    return PreparedQuery(
+        **vars(header),
+        phash=_phash(region),
+        preview=_preview(content, header, picture) if preview else b"",
+        input=_squashed(region, input_size),
+    )
+
+
+def _preview(content: bytes, header: Header, picture: Image.Image) -> bytes:
+    # A decode too small for the preview is not made larger but repeated: the input's pixels stay those of `prepare`.
+    if max(picture.size) < min(PREVIEW_LEAST_EDGE, max(header.width, header.height)):
+        return rendition(content, long_edge=PREVIEW_EDGE)
+    return _jpeg(_fitted(picture, picture.size, PREVIEW_EDGE), quality=90)
 
 
 def rendition(source: bytes | Path, *, long_edge: int) -> bytes:

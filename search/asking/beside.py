@@ -42,11 +42,6 @@ class Comparison:
     columns: Sequence[Column]
 
     @property
-    def main(self) -> Results:
-        """The results of the encoder that was asked for first."""
-        return self.columns[0].results
-
-    @property
     def found_by(self) -> dict[int, int]:
         """In how many columns each image stands, for those that stand in more than one."""
         counts = Counter(hit.id for column in self.columns for hit in column.results.hits)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddings.images import Crop
 from search.asking import queries
-from search.asking.queries import Crop, Query
+from search.asking.queries import Query
 from search.asking.scope import visible_images
 from search.models import Encoder, Image
 

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from embeddings import images, matching
 from embeddings.encoder import Encoder as Network
+from embeddings.images import Crop
 from embeddings.images.overlays import heated
 from embeddings.regions import suggest
 from search import encoders
-from search.asking.queries import Crop, Query
+from search.asking.queries import Query
 from search.models import Encoder, Image
 
 logger = logging.getLogger(__name__)
 
 EDGE = 720
 N_STRANGERS = 12
-DEFAULT_USUAL = 0.3
 USUAL_SECONDS = 86_400
 
 
@@ -86,11 +86,13 @@ def _usual_likeness(encoder: Encoder, network: Network) -> float:
     try:
         if (known := cache.get(key)) is not None:
             return float(known)
-    except Exception:  # whatever the cache's client raises, it is measured again then
-        logger.warning("The cache is out of reach: likenesses are measured again.", exc_info=True)
-        return DEFAULT_USUAL
+    except Exception:  # whatever the cache's client raises: measured each time, they would cost more than they tell
+        logger.warning("The cache is out of reach: the usual likeness is taken for granted.", exc_info=True)
+        return matching.USUAL_LIKENESS
     strangers = _inputs(Image.objects.filter(status=Image.Status.READY).order_by("sha256")[:N_STRANGERS], network)
-    usual = matching.usual_likeness(network.encode_locations(strangers)) if len(strangers) > 1 else DEFAULT_USUAL
+    if len(strangers) < 2:
+        return matching.USUAL_LIKENESS
+    usual = matching.usual_likeness(network.encode_locations(strangers))
     with contextlib.suppress(Exception):
         cache.set(key, usual, USUAL_SECONDS)
     return usual
@@ -106,7 +108,7 @@ def _inputs(strangers: Iterable[Image], network: Network) -> NDArray[np.uint8]:
 
 
 def _input(source: bytes | Path, size: int, crop: Crop | None = None) -> NDArray[np.uint8]:
-    return images.prepare_query(source, input_size=size, crop=crop).input
+    return images.prepare_query(source, input_size=size, crop=crop, preview=False).input
 
 
 def _data_url(jpeg: bytes) -> str:

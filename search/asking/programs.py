@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from embeddings.images import Crop
 from search import encoders, neighbours
 from search.asking import queries
-from search.asking.queries import Crop, Query
+from search.asking.queries import Query
 from search.models import Encoder, Image
 from search.neighbours import MAX_HITS, Answer, Scope
 from search.quality import calibrating

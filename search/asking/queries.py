@@ -17,16 +17,15 @@ import numpy as np
 from django.core.cache import cache
 from django.urls import reverse
 from numpy.typing import NDArray
-from pgvector import Bit
 
 from embeddings import images
+from embeddings.images import Crop
 from search import encoders
 from search.models import Embedding, Encoder, Image
 
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS = 3600
-Crop = tuple[float, float, float, float]
 
 
 class QueryExpired(Exception):
@@ -71,14 +70,16 @@ class Query:
         return self.image.thumbnail_url if self.image else self.preview_url
 
 
-def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = None) -> Query:
-    """Turn a picture's bytes into a query. crop: x, y, width, height as fractions of the upright picture.
+def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = None, *, preview: bool = True) -> Query:
+    """Turn a picture's bytes into a query.
 
+    crop: x, y, width, height as fractions of the upright picture. preview: whether to make one; where the whole picture
+    is at hand already, that would take as long as embedding it.
     Raises embeddings.images.RefusedImage, with code "crop" for one outside the picture; encoders.NoEncoder.
     """
     network = encoders.network(encoder)
     started = time.perf_counter()
-    prepared = images.prepare_query(source, input_size=network.spec.input_size, crop=crop)
+    prepared = images.prepare_query(source, input_size=network.spec.input_size, crop=crop, preview=preview)
     decoded = time.perf_counter()
     vector = network.encode(prepared.input[np.newaxis])[0]
     embedded = time.perf_counter()
@@ -102,13 +103,13 @@ def from_image(image: Image, encoder: Encoder, crop: Crop | None = None) -> Quer
     Raises embeddings.images.RefusedImage where it has to be embedded and its file cannot be read.
     """
     if crop is not None:
-        return replace(from_picture(image.original, encoder, crop), preview=b"", image=image)
+        return replace(from_picture(image.original, encoder, crop, preview=False), image=image)
     stored = Embedding.objects.filter(image=image, encoder=encoder).values_list("vector", flat=True).first()
     if stored is not None:
         return Query(
-            vector=np.asarray(stored, dtype=np.float32), image=image, sha256=image.sha256, phash=_bits(image.phash)
+            vector=np.asarray(stored, dtype=np.float32), image=image, sha256=image.sha256, phash=image.phash_bits
         )
-    return replace(from_picture(image.original, encoder), preview=b"", image=image)
+    return replace(from_picture(image.original, encoder, preview=False), image=image)
 
 
 def keep(query: Query, encoder: Encoder) -> Query:
@@ -126,7 +127,7 @@ def recall(key: str, encoder: Encoder, crop: Crop | None = None) -> Query:
     if crop is None and encoder.pk in kept:
         return kept[encoder.pk]
     first = next(iter(kept.values()))
-    again = from_picture(first.preview, encoder, crop)
+    again = from_picture(first.preview, encoder, crop, preview=False)
     query = replace(first, vector=again.vector, decode_ms=again.decode_ms, embed_ms=again.embed_ms)
     if crop is not None:
         return replace(query, crop=crop, sha256="", phash=again.phash)
@@ -137,11 +138,6 @@ def recall(key: str, encoder: Encoder, crop: Crop | None = None) -> Query:
 def preview(key: str) -> bytes:
     """Return the JPEG kept under a key. Raises QueryExpired."""
     return next(iter(_kept(key).values())).preview
-
-
-def _bits(phash: object) -> str:
-    """Return a stored perceptual hash as 64 characters 0 or 1; it is read as text, or as a Bit by pgvector."""
-    return phash.to_text() if isinstance(phash, Bit) else str(phash or "")
 
 
 def _store(key: str, kept: dict[int, Query]) -> bool:

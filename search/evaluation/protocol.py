@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from django.db.models import Q, QuerySet
 from numpy.typing import NDArray
-from pgvector import Bit
 
 from embeddings.evaluation.ranking import Struck, same
 from search.models import Dataset, Image
+from search.models.galleries import bits_of
 
 # By choosing no split, one chooses all of a dataset.
 ALL = "all"
@@ -211,15 +211,9 @@ def _pictures(dataset: Dataset, split: str) -> Pictures:
         ids=np.array([pk for pk, _, _, _ in known], np.int64),
         labels=np.array([label for _, label, _, _ in known], np.str_),
         contents=np.array([sha256 for _, _, sha256, _ in known], "S64"),
-        phashes=np.array([_number(phash) for _, _, _, phash in known], np.uint64),
+        # 0, which is compared with none, where there is none.
+        phashes=np.array([int(bits_of(phash) or "0", 2) for _, _, _, phash in known], np.uint64),
     )
-
-
-def _number(phash: Any) -> int:
-    """Return a perceptual hash as an integer; 0, which is compared with none, where there is none."""
-    if phash is None:
-        return 0
-    return int(phash.to_text() if isinstance(phash, Bit) else str(phash), 2)
 
 
 def _of_split(split: str) -> str:

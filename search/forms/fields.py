@@ -10,8 +10,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from embeddings.images import Crop
 from search.asking.examples import MOST, Wish
-from search.asking.queries import Crop
 from search.neighbours import Place
 
 KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -21,7 +21,7 @@ from django.conf import settings
 from embeddings.images.decoding import MAX_FILE_BYTES
 from search.links import targets
 from search.links.addresses import IPAddress
-from search.links.targets import LinkRefused, Target
+from search.links.targets import UPLOAD, LinkRefused, Target
 
 __all__ = ["LinkRefused", "fetch"]
 
@@ -31,7 +31,6 @@ MAX_REDIRECTS: Final = 3
 _CHUNK: Final = 64 * 1024
 _FRAMING_BYTES: Final = 1_000_000  # for headers, and the sizes of chunks
 _REDIRECTS: Final = {301, 302, 303, 307, 308}
-_UPLOAD = "Save the picture and upload it."
 
 
 def fetch(url: str) -> bytes:
@@ -41,7 +40,7 @@ def fetch(url: str) -> bytes:
     LinkRefused, with code "off" where the site allows no links.
     """
     if not settings.ALLOW_LINKS:
-        raise LinkRefused("off", "Searching by link is off on this site. " + _UPLOAD)
+        raise LinkRefused("off", "Searching by link is off on this site. " + UPLOAD)
     deadline = time.monotonic() + MAX_SECONDS
     for _ in range(MAX_REDIRECTS + 1):
         target = targets.read(url)
@@ -50,7 +49,7 @@ def fetch(url: str) -> bytes:
             if response.status not in _REDIRECTS:
                 return _content(response)
             url = _next(target, response)
-    raise LinkRefused("redirects", f"The link is redirected more than {MAX_REDIRECTS} times. " + _UPLOAD)
+    raise LinkRefused("redirects", f"The link is redirected more than {MAX_REDIRECTS} times. " + UPLOAD)
 
 
 @contextmanager
@@ -67,7 +66,7 @@ def _refusals(target: Target) -> Iterator[None]:
         ) from error
     except ssl.SSLError as error:
         raise LinkRefused(
-            "tls", f"The connection to {target.host} is not safe: its certificate or its encryption is wrong. {_UPLOAD}"
+            "tls", f"The connection to {target.host} is not safe: its certificate or its encryption is wrong. {UPLOAD}"
         ) from error
     except OSError as error:
         raise LinkRefused(
@@ -76,7 +75,7 @@ def _refusals(target: Target) -> Iterator[None]:
     except http.client.IncompleteRead as error:
         raise _broken_off() from error
     except (http.client.HTTPException, ValueError) as error:
-        raise LinkRefused("http", f"{target.host} gave an answer that is no web server's. {_UPLOAD}") from error
+        raise LinkRefused("http", f"{target.host} gave an answer that is no web server's. {UPLOAD}") from error
 
 
 def _connected(target: Target, deadline: float) -> socket.socket:
@@ -170,11 +169,11 @@ def _next(target: Target, response: http.client.HTTPResponse) -> str:
     # Headers are read as Latin-1; what stands in them unescaped is UTF-8 nowadays.
     location = response.getheader("Location", "").encode("latin-1").decode("utf-8", "replace")
     if not location:
-        raise LinkRefused("redirects", f"{target.host} redirects the link to nowhere. {_UPLOAD}")
+        raise LinkRefused("redirects", f"{target.host} redirects the link to nowhere. {UPLOAD}")
     try:
         return urljoin(target.url, location)
     except ValueError as error:
-        raise LinkRefused("redirects", f"{target.host} redirects the link to no address. {_UPLOAD}") from error
+        raise LinkRefused("redirects", f"{target.host} redirects the link to no address. {UPLOAD}") from error
 
 
 def _content(response: http.client.HTTPResponse) -> bytes:
@@ -187,7 +186,7 @@ def _content(response: http.client.HTTPResponse) -> bytes:
     }:
         raise LinkRefused("html", "This link leads to a web page; open the picture itself and copy its address.")
     if response.getheader("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise LinkRefused("encoded", "The server sends the file compressed, though it was asked not to. " + _UPLOAD)
+        raise LinkRefused("encoded", "The server sends the file compressed, though it was asked not to. " + UPLOAD)
     content = _body(response)
     if not content:
         raise LinkRefused("empty", "The server sent an empty file. Open the link in your browser to see what it gives.")

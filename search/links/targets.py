@@ -21,7 +21,7 @@ from search.links.addresses import IPAddress
 PORTS: Final = {"http": 80, "https": 443}
 MAX_LENGTH: Final = 4096
 
-_UPLOAD = "Save the picture and upload it."
+UPLOAD: Final = "Save the picture and upload it."
 _IN_PATHS: Final = "!#$%&'()*+,/:;=?@[]~"
 _HOST_NAME: Final = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}")
 _BRACKETED: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
@@ -66,7 +66,7 @@ def read(url: str) -> Target:
     """Return what a link names. Spaces around it and a fragment are dropped. Raises LinkRefused."""
     url = url.strip(" \t\r\n")
     if len(url) > MAX_LENGTH:
-        raise LinkRefused("malformed", f"The link has more than {MAX_LENGTH:,} characters. {_UPLOAD}")
+        raise LinkRefused("malformed", f"The link has more than {MAX_LENGTH:,} characters. {UPLOAD}")
     if re.search(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]", url):
         raise _malformed("It has a space, a backslash or a control character in it")
     try:
@@ -76,10 +76,10 @@ def read(url: str) -> Target:
     except ValueError as error:  # half a surrogate pair in the path is one too
         raise _malformed("A part of it cannot be read") from error
     if parts.scheme not in PORTS:
-        raise LinkRefused("scheme", "Only links that begin with http:// or https:// are fetched. " + _UPLOAD)
+        raise LinkRefused("scheme", "Only links that begin with http:// or https:// are fetched. " + UPLOAD)
     host, literal = _host(parts)
     if port is not None and port not in PORTS.values():
-        raise LinkRefused("port", f"Only ports 80 and 443 are asked, not {port}. {_UPLOAD}")
+        raise LinkRefused("port", f"Only ports 80 and 443 are asked, not {port}. {UPLOAD}")
     return Target(scheme=parts.scheme, host=host, port=port or PORTS[parts.scheme], path=path, literal=literal)
 
 
@@ -98,7 +98,7 @@ def resolve(target: Target, deadline: float) -> list[IPAddress]:
 def _host(parts: SplitResult) -> tuple[str, IPAddress | None]:
     """Return the host in its one spelling, and as an address where it is one."""
     if "@" in parts.netloc:
-        raise LinkRefused("userinfo", "The link has a name or a password before its server. " + _UPLOAD)
+        raise LinkRefused("userinfo", "The link has a name or a password before its server. " + UPLOAD)
     if not parts.hostname:
         raise _malformed("It names no server")
     if "[" in parts.netloc:
@@ -127,7 +127,7 @@ def _ipv4(host: str) -> tuple[str, IPv4Address]:
     try:
         address = IPv4Address(host)
     except ValueError as error:
-        raise LinkRefused("address", "An address in numbers is taken as four decimal ones only. " + _UPLOAD) from error
+        raise LinkRefused("address", "An address in numbers is taken as four decimal ones only. " + UPLOAD) from error
     if not addresses.is_public(address):
         raise _private()
     return host, address
@@ -172,7 +172,7 @@ def lookup(host: str, port: int) -> list[IPAddress]:
 
 
 def _private() -> LinkRefused:
-    return LinkRefused("address", "This link leads into a private network, not to the public internet. " + _UPLOAD)
+    return LinkRefused("address", "This link leads into a private network, not to the public internet. " + UPLOAD)
 
 
 def _malformed(why: str) -> LinkRefused:

@@ -14,12 +14,18 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+from pgvector import Bit
 from pgvector.django import BitField
 
 from search.models.jobs import Job
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+def bits_of(phash: object) -> str:
+    """Return a perceptual hash as 64 characters 0 or 1, empty without one; pgvector gives it as text or as a Bit."""
+    return phash.to_text() if isinstance(phash, Bit) else str(phash or "")
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
@@ -141,6 +147,11 @@ class Image(models.Model):
     def name(self) -> str:
         """The file's own name, without the folders or the archive around it."""
         return self.source.replace("\\", "/").rpartition("::")[2].rpartition("/")[2]
+
+    @property
+    def phash_bits(self) -> str:
+        """The perceptual hash as 64 characters 0 or 1, empty without one."""
+        return bits_of(self.phash)
 
     @property
     def original(self) -> Path:

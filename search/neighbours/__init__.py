@@ -2,7 +2,7 @@
 
 from search.neighbours.hits import Answer, Hit
 from search.neighbours.ranking import MAX_HITS, Place, index_name, nearest
-from search.neighbours.scope import Scope, count, image_conditions, in_scope, parameters
+from search.neighbours.scope import Scope, conditions, count, image_conditions, parameters
 
 __all__ = [
     "MAX_HITS",
@@ -10,9 +10,9 @@ __all__ = [
     "Hit",
     "Place",
     "Scope",
+    "conditions",
     "count",
     "image_conditions",
-    "in_scope",
     "index_name",
     "nearest",
     "parameters",

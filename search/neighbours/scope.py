@@ -11,10 +11,19 @@ from django.db import connection
 from search.models import Encoder
 
 Orientation = Literal["", "landscape", "portrait", "square"]
-_ORIENTATIONS = {
-    "landscape": "scoped.width > scoped.height",
-    "portrait": "scoped.width < scoped.height",
-    "square": "scoped.width = scoped.height",
+_SIGNS = {"landscape": 1, "portrait": -1, "square": 0}
+# What each field of a scope demands of an image's row, `scoped`.
+_CONDITIONS = {
+    "splits": "scoped.split = ANY(%(splits)s)",
+    "labels": "scoped.label = ANY(%(labels)s)",
+    "tags": "scoped.tags @> %(tags)s::varchar[]",
+    "formats": "scoped.format = ANY(%(formats)s)",
+    "orientation": "sign(scoped.width - scoped.height) = %(orientation)s",
+    "min_edge": "greatest(scoped.width, scoped.height) >= %(min_edge)s",
+    "max_edge": "greatest(scoped.width, scoped.height) <= %(max_edge)s",
+    "added_from": "scoped.created_at >= %(added_from)s::date",
+    "added_to": "scoped.created_at < %(added_to)s::date + 1",
+    "words": "concat_ws(' ', scoped.source, scoped.label, array_to_string(scoped.tags, ' ')) ILIKE ALL(%(words)s)",
 }
 
 
@@ -44,19 +53,7 @@ class Scope:
     @property
     def filters_images(self) -> bool:
         """Whether a condition leaves images out that an index of vectors knows nothing of."""
-        return bool(
-            self.only_image_ids
-            or self.splits
-            or self.labels
-            or self.tags
-            or self.formats
-            or self.orientation
-            or self.min_edge
-            or self.max_edge
-            or self.added_from
-            or self.added_to
-            or self.words
-        )
+        return bool(self.only_image_ids or image_conditions(self))
 
 
 def count(encoder: Encoder, scope: Scope) -> int:
@@ -69,11 +66,6 @@ def count(encoder: Encoder, scope: Scope) -> int:
         )
         (n,) = cursor.fetchone()
     return int(n)
-
-
-def in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
-    """Return the scope's conditions on `embedding` and the image's row `scoped`, and their parameters."""
-    return conditions(scope), parameters(scope)
 
 
 def image_join(scope: Scope) -> str:
@@ -93,30 +85,7 @@ def conditions(scope: Scope) -> str:
 
 def image_conditions(scope: Scope) -> list[str]:
     """Return the conditions on rows of images, `scoped`."""
-    found = []
-    if scope.splits:
-        found.append("scoped.split = ANY(%(splits)s)")
-    if scope.labels:
-        found.append("scoped.label = ANY(%(labels)s)")
-    if scope.tags:
-        found.append("scoped.tags @> %(tags)s::varchar[]")
-    if scope.formats:
-        found.append("scoped.format = ANY(%(formats)s)")
-    if scope.orientation:
-        found.append(_ORIENTATIONS[scope.orientation])
-    if scope.min_edge:
-        found.append("greatest(scoped.width, scoped.height) >= %(min_edge)s")
-    if scope.max_edge:
-        found.append("greatest(scoped.width, scoped.height) <= %(max_edge)s")
-    if scope.added_from:
-        found.append("scoped.created_at >= %(added_from)s::date")
-    if scope.added_to:
-        found.append("scoped.created_at < %(added_to)s::date + 1")
-    if scope.words:
-        found.append(
-            "concat_ws(' ', scoped.source, scoped.label, array_to_string(scoped.tags, ' ')) ILIKE ALL(%(words)s)"
-        )
-    return found
+    return [condition for field, condition in _CONDITIONS.items() if getattr(scope, field)]
 
 
 def parameters(scope: Scope) -> dict[str, Any]:
@@ -129,6 +98,7 @@ def parameters(scope: Scope) -> dict[str, Any]:
         "labels": list(scope.labels),
         "tags": list(scope.tags),
         "formats": list(scope.formats),
+        "orientation": _SIGNS.get(scope.orientation),
         "min_edge": scope.min_edge,
         "max_edge": scope.max_edge,
         "added_from": scope.added_from,

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from django import template
-from pgvector import Bit
 
 from search.language import numbers
 from search.language.numbers import decimal
@@ -25,9 +24,9 @@ def ratio_class(width: int, height: int) -> str:
 
 
 @register.filter
-def phash_hex(bits: object) -> str:
-    """Write a perceptual hash of 64 bits as 16 hexadecimal digits. It is read as text, or as a Bit by pgvector."""
-    return f"{int(bits.to_text() if isinstance(bits, Bit) else str(bits), 2):016x}"
+def phash_hex(bits: str) -> str:
+    """Write a perceptual hash of 64 bits as 16 hexadecimal digits."""
+    return f"{int(bits, 2):016x}"
 
 
 @register.filter

@@ -20,7 +20,8 @@ from search.asking import beside, examples, queries, words
 from search.asking.examples import Example, Mix, NothingWanted, UnknownImage, Wish
 from search.asking.results import find
 from search.asking.scope import visible_images
-from search.forms.searching import SORTS, LinkForm, SearchForm, SentForm, UploadForm
+from search.forms.searching import SORTS, SearchForm
+from search.forms.sending import LinkForm, SentForm, UploadForm
 from search.language import wording
 from search.links import fetching
 from search.models import Dataset, Encoder, Image

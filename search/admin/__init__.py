@@ -1,0 +1,11 @@
+"""The admin: looking after the galleries."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+
+from search.admin import encoders, galleries, judgements, work
+
+__all__ = ["encoders", "galleries", "judgements", "work"]
+
+admin.site.site_header = admin.site.site_title = "ImgSim"
+admin.site.index_title = gettext_lazy("Look after the galleries")
