@@ -153,7 +153,9 @@ def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix) -> HttpRes
     if form.cleaned_data["beside"]:
         return _beside_page(request, form, asked)
     results = find(asked, form.cleaned_data["encoder"], form.scope, form.page)
-    return render(request, "search/results.html", {"results": results, **_context(request, form)})
+    # While a part of the picture is drawn, only what changes with it is made.
+    template = "parts/answer.html" if request.htmx.target == "answer" else "search/results.html"
+    return render(request, template, {"results": results, **_context(request, form)})
 
 
 def _beside_page(request: HtmxRequest, form: SearchForm, asked: Mix) -> HttpResponse:

@@ -1,11 +1,11 @@
 // The part of the query picture that is searched with: drawn, moved and resized by mouse, touch and keyboard. Results
 // follow while it moves. All coordinates are pixels of the picture, in which the SVG is drawn.
-import { say } from "./upload.js";
+import { later, say } from "./upload.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST = 0.04; // of a side of the picture
 const STEP = 0.02;
-const WAIT_MS = 90;
+const WAIT_MS = 30;
 const CORNERS = { nw: [0, 0], ne: [1, 0], sw: [0, 1], se: [1, 1] };
 
 let box = null; // [left, top, right, bottom]
@@ -30,7 +30,7 @@ function setUp() {
     box = [x * size[0], y * size[1], (x + width) * size[0], (y + height) * size[1]];
   }
   draw();
-  suggest(svg);
+  later(() => suggest(svg)); // first the results
 }
 
 async function suggest(svg) {

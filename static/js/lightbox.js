@@ -38,7 +38,6 @@ function facts(tile) {
     if (!again.textContent.trim()) again.append(link.title);
     actions.append(again);
   }
-  htmx.process(actions);
   return [copy, actions];
 }
 

@@ -61,6 +61,7 @@ function show() {
   if (!section) return;
   const searches = read();
   section.hidden = !searches.length;
+  document.documentElement.classList.toggle("has-recent", Boolean(searches.length));
   const item = section.querySelector("template");
   section.querySelector("ul").replaceChildren(...searches.map((one) => {
     const copy = item.content.cloneNode(true);

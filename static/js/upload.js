@@ -25,6 +25,11 @@ export function refuse(reason) {
   document.getElementById("form-errors").replaceChildren(item);
 }
 
+// What nobody waits for, when the pictures of the page are there.
+export function later(what) {
+  setTimeout(what, 800);
+}
+
 export function say(text) {
   document.getElementById("status").textContent = text;
 }
