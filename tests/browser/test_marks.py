@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from search.models import Image
 from tests.browser.steps import PHONE, heading, shown
@@ -56,6 +56,25 @@ def test_marks_are_set_by_keys_and_back_takes_them_away(open_page: OpenPage, gal
     page.go_back()
     expect(chips).to_have_count(2)
     page.go_back()
+    expect(chips).to_have_count(0)
+
+
+def test_going_back_twice_in_haste_shows_the_page_of_the_address(open_page: OpenPage, gallery: list[Image]) -> None:
+    page = open_page(f"/?image={gallery[0].pk}")
+    chips, tiles = page.locator(".examples .chip"), page.locator("#hits > li")
+    for place in (4, 2):
+        before = chips.count()
+        tiles.nth(place).hover()
+        tiles.nth(place).get_by_title("More like this").click()
+        expect(chips).not_to_have_count(before)
+    held: list[Route] = []
+    page.route("**/htmx*.js", lambda route: held.append(route))  # the page is read, and nothing listens yet
+    page.go_back(wait_until="commit")
+    expect(chips).to_have_count(2)
+    page.go_back(wait_until="commit")
+    for one in held:
+        one.continue_()
+    page.unroute("**/htmx*.js")
     expect(chips).to_have_count(0)
 
 
