@@ -27,7 +27,7 @@ demo: setup  ## start everything on this machine (PORT=8001, PHOTOS=~/Pictures, 
 
 test: setup-dev  ## run every test, the browser's too (TESTS="tests/search -k upload" for some)
 	@$(VENV_PYTHON) -m imgsim_site.chromium
-	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),--numprocesses=2 --dist=loadfile)
+	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 
 screenshot: setup-dev  ## take the pictures of README and docs/tour.md anew
 	@KEEP_SCREENSHOT=1 $(VENV_PYTHON) -m pytest -q tests/browser -k screenshot

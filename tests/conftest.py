@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,20 @@ from django.core.files.storage import default_storage
 from tests.browsing import browser  # noqa: F401 -- one for all tests of a process
 from tests.fakes import COLOUR_SPEC, ColourNetwork
 from tests.pictures import plain_png
+
+_LONGEST = ["end_to_end", "browser", "site", "embeddings"]  # folders beside this file
+
+
+def pytest_configure() -> None:
+    """Let tests stop processes by Ctrl-C, which all of them would ignore where a shell began this in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that two processes end at about the same time."""
+    places = {folder: place for place, folder in enumerate(_LONGEST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
 
 
 @pytest.fixture(scope="session")

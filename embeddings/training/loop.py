@@ -89,8 +89,6 @@ class Run:
     def _resume(self) -> None:
         if self.state.n_epochs:
             self._enter(self.state.n_epochs - 1)
-            # Its variables have to be there to be given their values.
-            self.recipe.trainee.optimizer.build(self.recipe.trainee.trainable_variables)
             self.recipe.trainee.load_weights(self._checkpoint(self.state.n_epochs))
 
     def _enter(self, epoch: int) -> None:

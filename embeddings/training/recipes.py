@@ -117,8 +117,10 @@ def set_stage(recipe: Recipe, config: TrainingConfig, *, is_frozen: bool) -> Non
     for place, layer in enumerate(reversed(recipe.backbone)):
         is_statistics = isinstance(layer, layers.BatchNormalization)
         layer.trainable = not is_frozen and place < n_last and not is_statistics
+    optimizer = keras.optimizers.Adam(config.learning_rate)
+    optimizer.build(recipe.trainee.trainable_variables)  # at once: while a graph is traced it takes ten times as long
     recipe.trainee.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
+        optimizer=optimizer,
         loss=recipe.loss,
         # On a processor TensorFlow's compiler takes up to 25 s for the first epoch and saves nothing in the others.
         jit_compile=keras.backend.backend() != "tensorflow",

@@ -1,7 +1,6 @@
 """An encoder trained as a user trains one: by the command, killed and gone on with, by a worker, and searched with."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,43 +34,6 @@ def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, 
     picture = next((pictures / "drawings" / "balloons").iterdir())
     hits = site.manage_json("search_image", str(picture), "--encoder", "tiny", "-k", "5")["hits"]
     assert sum(hit["label"] == "balloons" for hit in hits) >= 4
-
-
-@pytest.fixture(scope="module")
-def few(site: Site, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Photographs of four labels, for what is slow."""
-    folder = tmp_path_factory.mktemp("few")
-    for place in sorted((pictures / "photographs").iterdir())[:4]:
-        shutil.copytree(place, folder / place.name)
-    site.manage_json("import_images", str(folder), "--dataset", "few", "--sync")
-
-
-@pytest.mark.parametrize(
-    ("preset", "options"),
-    [
-        ("mobilenet-classifier", ["--epochs", "2"]),
-        ("fine-tune", ["--epochs", "2", "--frozen-epochs", "1", "--n-trainable-layers", "20"]),
-        ("conv-autoencoder", ["--epochs", "1", "--input-size", "64"]),
-        ("resnet50", ["--epochs", "1", "--from-scratch", "--input-size", "32"]),
-        ("vgg16", ["--epochs", "1", "--from-scratch", "--input-size", "32", "--loss", "cross-entropy"]),
-        # Tiny, because a state of ViT-B/16 fills 1 GB.
-        ("vit", ["--epochs", "1", "--from-scratch", "--backbone", "vit_tiny", "--input-size", "32"]),
-    ],
-)
-def test_each_recipe_ends_in_an_encoder_that_is_searched_with(
-    site: Site, few: None, pictures: Path, preset: str, options: list[str]
-) -> None:
-    report = site.manage_json("train_encoder", "--preset", preset, "--dataset", "few", "--name", preset, *options)
-    assert report["embedded"] > 0
-    assert report["history"][-1]["epoch"] == int(options[1])
-    if preset == "mobilenet-classifier":
-        assert report["dim"] == 64
-        assert report["history"][-1]["loss"] < report["history"][0]["loss"]
-        assert 0 <= report["test_accuracy"] <= 1
-    place = sorted((pictures / "photographs").iterdir())[0]
-    picture = next(place.iterdir())
-    hit = site.manage_json("search_image", str(picture), "--encoder", preset, "--dataset", "few", "-k", "1")["hits"][0]
-    assert hit["distance"] < 0.01
 
 
 def test_a_worker_trains_what_it_is_sent_and_its_job_tells_how_far_it_is(site: Site) -> None:
