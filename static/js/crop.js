@@ -46,7 +46,7 @@ async function suggest(svg) {
 function drawRegion(svg, region, number) {
   const [x, y, width, height] = region.map((part, place) => part * size[place % 2]);
   const address = new URL(location.href);
-  address.searchParams.set("crop", region.map((part) => Number(part.toFixed(4))).join(","));
+  address.searchParams.set("crop", inShares([x, y, x + width, y + height]));
   const link = element("a", {
     class: "region", href: address.pathname + address.search, "data-crop": address.searchParams.get("crop"),
     "aria-label": svg.dataset.wordsRegion.replace("{number}", number),
@@ -112,8 +112,8 @@ function part() {
 }
 
 // Edges are rounded, and sizes taken between them: the part never reaches over the picture.
-function text() {
-  const [left, top, right, bottom] = part().map((edge, place) => Number((edge / size[place % 2]).toFixed(4)));
+function inShares(edges) {
+  const [left, top, right, bottom] = edges.map((edge, place) => Number((edge / size[place % 2]).toFixed(4)));
   return [left, top, right - left, bottom - top].map((one) => Number(one.toFixed(4))).join(",");
 }
 
@@ -142,7 +142,7 @@ async function ask() {
 }
 
 function setCrop(parameters) {
-  if (part()) parameters.set("crop", text()); else parameters.delete("crop");
+  if (part()) parameters.set("crop", inShares(part())); else parameters.delete("crop");
 }
 
 // What stands beside the picture is not swapped, and goes on with the part as it is now.
@@ -155,7 +155,7 @@ function carry() {
   for (const form of document.querySelectorAll("#upload, #by-link, .keep-marks")) {
     form.querySelector("input[name=crop]")?.remove();
     if (!part()) continue;
-    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "crop", value: text() });
+    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "crop", value: inShares(part()) });
     form.append(field);
   }
 }

@@ -16,7 +16,7 @@ export function showPreview(file) {
   addressBefore = address();
   show(blobUrl);
   // A kind of picture that this browser cannot show may still be one that the server reads.
-  preview().onerror = takeBack;
+  if (preview()) preview().onerror = takeBack;
 }
 
 export function refuse(reason) {
@@ -47,6 +47,7 @@ function address() {
 
 function show(url) {
   const picture = preview();
+  if (!picture) return; // a search by words shows none
   if (url) picture.setAttribute(attribute(), url); else picture.removeAttribute(attribute());
   picture.toggleAttribute("hidden", !url);
 }
@@ -56,8 +57,7 @@ function clearErrors() {
 }
 
 function takeBack() {
-  if (!preview()) return;
-  preview().onerror = null;
+  if (preview()) preview().onerror = null;
   show(addressBefore);
   forget();
 }

@@ -75,6 +75,19 @@ def test_pictures_are_dropped_pasted_and_dragged_from_the_results(open_page: Ope
     expect(heading(page)).to_have_text("24 nearest of 29 images")
 
 
+def test_a_search_by_words_takes_a_picture_too_and_refuses_what_is_none(
+    open_page: OpenPage, gallery: list[Image]
+) -> None:
+    page = open_page("/?words=family")
+    expect(page.locator("#hits > li")).to_have_count(24)
+    drop(page, b"%PDF-1.7\n" + b" " * 900, name="paper.pdf", kind="application/pdf")
+    expect(page.get_by_role("alert")).to_contain_text("PDF")
+    expect(page.locator("#hits > li")).to_have_count(24)
+    drop(page, jpeg_bytes(640, 480, seed=3))
+    expect_results(page)
+    assert "words" not in page.url
+
+
 def test_a_link_to_an_image_of_this_site_is_searched_with_and_a_folder_is_refused(
     open_page: OpenPage, gallery: list[Image], tmp_path: Path
 ) -> None:
