@@ -18,24 +18,6 @@ PLACES = ("offset", "after")
 
 
 @register.simple_tag
-def with_picture(asked: QueryDict, name: str, image_id: int) -> str:
-    """Return the query string of a search that counts an image in: under "image" as wanted, under "less" as not."""
-    if not any(_named(one) == str(image_id) for field in ("image", "less") for one in asked.getlist(field)):
-        # A page has two of these for each hit: copying the address each time would take as long as searching.
-        return f"?{_encoded(asked)}&{name}={image_id}"
-    address = _without(asked, str(image_id))
-    address.appendlist(name, str(image_id))
-    return "?" + address.urlencode()
-
-
-@register.simple_tag
-def only_with_picture(asked: QueryDict, image_id: int) -> str:
-    """Return the query string of a search in the same place, by an image of a gallery alone."""
-    rest = _encoded(asked, "q", "image", "less", "crop")
-    return f"?{rest}&image={image_id}" if rest else f"?image={image_id}"
-
-
-@register.simple_tag
 def without_picture(asked: QueryDict, picture: str) -> str:
     """Return the query string of a search without one of its pictures: a key or an image's id."""
     return "?" + _without(asked, picture).urlencode()
@@ -80,7 +62,8 @@ def hidden_fields(asked: QueryDict, *names_of_others: str) -> SafeString:
     return format_html("{}", format_html_join("", '<input type="hidden" name="{}" value="{}">', rows))
 
 
-def _encoded(asked: QueryDict, *names_left_out: str) -> str:
+def encoded(asked: QueryDict, *names_left_out: str) -> str:
+    """Return the query string of a search from its first hit on, without its question mark and some of its fields."""
     pairs = [
         (name, value)
         for name, values in asked.lists()
