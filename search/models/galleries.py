@@ -28,6 +28,13 @@ def bits_of(phash: object) -> str:
     return phash.to_text() if isinstance(phash, Bit) else str(phash or "")
 
 
+def may_see(user: AbstractBaseUser | AnonymousUser | None, *, owner_id: int | None) -> bool:
+    """Return whether a user may see a dataset that is not public: the rule of `DatasetQuerySet.visible_to`."""
+    if user is None or not user.is_authenticated:
+        return False
+    return bool(getattr(user, "is_staff", False)) or (owner_id is not None and owner_id == user.pk)
+
+
 class DatasetQuerySet(models.QuerySet["Dataset"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser | None) -> DatasetQuerySet:
         """Return the datasets that this user may search: public ones, their own, and for staff all."""

@@ -68,6 +68,26 @@ def test_a_private_image_is_not_there_for_strangers(
     assert admin_client.get(reverse(address, args=arguments)).status_code == 200
 
 
+def test_a_thumbnail_shows_to_whom_its_dataset_shows(add_image: AddImage, django_user_model: Any) -> None:
+    owner, stranger = (django_user_model.objects.create_user(name, password="x") for name in ("ann", "bob"))
+    staff = django_user_model.objects.create_user("eve", password="x", is_staff=True)
+    own = Dataset.objects.create(name="Own", is_public=False, owner=owner)
+    nobodys = Dataset.objects.create(name="Nobody's", is_public=False)
+    public = Dataset.objects.create(name="Public", owner=stranger)
+    for dataset in (own, nobodys, public):
+        image = add_image("red", dataset=dataset)
+        for user in (None, owner, stranger, staff):
+            client = Client()
+            if user:
+                client.force_login(user)
+            is_shown = client.get(image.thumbnail_url).status_code == 200
+            assert is_shown == Dataset.objects.visible_to(user).filter(pk=dataset.pk).exists()
+
+
+def test_a_thumbnail_of_a_number_that_no_image_can_have_is_not_found(client: Client, db: None) -> None:
+    assert client.get(reverse("thumbnail", args=[10**30, "0" * 12])).status_code == 404
+
+
 def test_the_picture_is_a_jpeg_of_at_most_1600_pixels(client: Client, add_image: AddImage) -> None:
     image = add_image(content=saved(Picture.new("RGB", (2400, 900), "teal"), "PNG"))
     response = client.get(picture_url(image))
