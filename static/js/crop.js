@@ -123,7 +123,7 @@ async function search() {
   if (isAsking) return;
   isAsking = true;
   while (hasMoved && cropper()) {
-    await new Promise((done) => setTimeout(done, WAIT_MS));
+    if (drag) await new Promise((done) => setTimeout(done, WAIT_MS)); // a key moves it once
     hasMoved = false;
     await ask().catch(() => {}); // upload.js tells that the server cannot be reached
   }

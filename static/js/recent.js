@@ -1,4 +1,6 @@
 // The searches that were made in this browser: kept here and nowhere else, shown on the start page.
+import { later } from "./upload.js";
+
 const PREFIX = "recent-searches:";
 // What one account has searched with is not the next one's to see, and nobody's after signing out.
 const KEY = PREFIX + (document.body.dataset.account ?? "");
@@ -84,8 +86,8 @@ document.addEventListener("click", (event) => {
   show();
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (["main", "answer"].includes(event.detail.target?.id)) remember();
+  if (["main", "answer"].includes(event.detail.target?.id)) later(remember);
 });
 forgetOthers();
-remember();
+later(remember);
 show();

@@ -1,6 +1,5 @@
 // What the visitor sees while a picture is on its way: the picture itself at once, progress, then results or a reason.
 let blobUrl = ""; // of the picture that is on its way
-let shownUrl = ""; // of the one whose results are on the page
 let addressBefore = null;
 
 // What scripts say, in the language of the page: the page carries it.
@@ -116,13 +115,8 @@ document.addEventListener("htmx:sendError", () => {
 document.addEventListener("htmx:afterSwap", (event) => {
   const heading = document.querySelector("#main[data-results] h1");
   if (event.detail.target.id !== "main" || !heading) return;
-  // The picture is on this machine: shown from here, it does not blink.
-  if (blobUrl && preview() && isUpload(event)) {
-    show(blobUrl);
-    if (shownUrl) URL.revokeObjectURL(shownUrl);
-    shownUrl = blobUrl;
-    blobUrl = "";
-  }
+  // The server's preview takes its place: to decode a photo of 12 megapixels again takes longer than to fetch that.
+  if (isUpload(event)) forget();
   say(heading.textContent.trim());
   // A menu that changed the results keeps the focus.
   if (!document.activeElement?.closest("#refine")) heading.focus({ preventScroll: true });
