@@ -52,8 +52,7 @@ def relation(query: Grey, found: Grey) -> Relation | None:
         return "whole"
     if correlation(found, query) >= PART:
         return "part"
-    small = query.resize(fitted_size(query.size, _EDGE), Image.Resampling.BOX)
-    return "turned" if any(_stretched(small.transpose(turn), found) >= SAME for turn in Image.Transpose) else None
+    return "turned" if _turned(query, found) >= SAME else None
 
 
 def correlation(part: Grey, whole: Grey) -> float:
@@ -79,7 +78,24 @@ def _correlation(part: Grey, whole: Grey, edge: int) -> float:
 def _stretched(one: Grey, other: Grey) -> float:
     """Return the correlation of two whole pictures, made the same size."""
     size = fitted_size(other.size, _EDGE)
-    return _best_place(_pixels(one, size), _pixels(other, size))
+    return _likeness(_pixels(one, size), _pixels(other, size))
+
+
+def _turned(one: Grey, other: Grey) -> float:
+    """Return the best correlation of a whole picture, mirrored and turned in all seven ways, with another."""
+    width, height = fitted_size(other.size, _EDGE)
+    ground = _pixels(other, (width, height))
+    upright, lying = _pixels(one, (width, height)), _pixels(one, (height, width)).T
+    turns = [upright[::-1], upright[:, ::-1], upright[::-1, ::-1]]
+    turns += [lying, lying[::-1], lying[:, ::-1], lying[::-1, ::-1]]
+    return max(_likeness(turn, ground) for turn in turns)
+
+
+def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the correlation of two arrays of the same shape."""
+    one, other = one - one.mean(), other - other.mean()
+    lengths = max(float(np.linalg.norm(one)), 1.0) * max(float(np.linalg.norm(other)), 1.0)
+    return float(np.vdot(one, other)) / lengths
 
 
 def _best_place(part: NDArray[np.float32], ground: NDArray[np.float32]) -> float:
