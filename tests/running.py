@@ -16,6 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from imgsim_site import embedded
+
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120
 
@@ -59,6 +63,12 @@ class Site:
         if done.returncode not in {0, 3}:
             raise RuntimeError(f"manage.py {' '.join(arguments)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout.splitlines()[-1])
+
+    def sql(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Run a statement in the database of the site, whose servers run; return its rows, where it gives any."""
+        with psycopg.connect(embedded.database_url(self.var), autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
 
     @contextlib.contextmanager
     def process(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -119,7 +129,7 @@ class Site:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         options = ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
-        with self.process("-m", "gunicorn", "imgsim_site.wsgi", "--log-level", "warning", *options):
+        with self.process("-m", "gunicorn", "imgsim_site.wsgi", "--log-level", "warning", *options, DB_POOL="8"):
             url = f"http://127.0.0.1:{port}"
             wait_for(lambda: answers(f"{url}/healthz"), "the web server")
             yield url

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +43,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     sample.write_sample(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(site: Site, pictures: Path) -> dict[str, Any]:
+    """The photographs of the sample gallery as a dataset of this name; what the import said of them."""
+    report: dict[str, Any] = site.manage_json(
+        "import_images", str(pictures / "photographs"), "--dataset", "photographs", "--sync"
+    )
+    return report

@@ -23,10 +23,6 @@ def few(site: Site, pictures: Path, tmp_path_factory: pytest.TempPathFactory) ->
         ("mobilenet-classifier", ["--epochs", "2"]),
         ("fine-tune", ["--epochs", "2", "--frozen-epochs", "1", "--n-trainable-layers", "20"]),
         ("conv-autoencoder", ["--epochs", "1", "--input-size", "64"]),
-        ("resnet50", ["--epochs", "1", "--from-scratch", "--input-size", "32"]),
-        ("vgg16", ["--epochs", "1", "--from-scratch", "--input-size", "32", "--loss", "cross-entropy"]),
-        # Tiny, because a state of ViT-B/16 fills 1 GB.
-        ("vit", ["--epochs", "1", "--from-scratch", "--backbone", "vit_tiny", "--input-size", "32"]),
     ],
 )
 def test_each_recipe_ends_in_an_encoder_that_is_searched_with(

@@ -16,9 +16,8 @@ from tests.running import ROOT, Site, wait_for
 
 
 @pytest.fixture(scope="module")
-def web(site: Site, pictures: Path) -> Any:
+def web(site: Site, photographs: dict[str, Any]) -> Any:
     """The address of a running web server, over the sample photographs."""
-    site.manage_json("import_images", str(pictures / "photographs"), "--dataset", "photographs", "--sync")
     with site.web() as url:
         yield url
 

@@ -1,30 +1,29 @@
 """What a worker does, with everything real: files, broker, network, database, and kill -9."""
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
-from tests.running import ROOT, Site, wait_for
+import pytest
+
+from tests.running import Site, wait_for
 
 
 def standing(site: Site, dataset: str) -> dict[str, int]:
-    """Count the images of a dataset by status, through a connection of its own."""
-    code = (
-        "import json, django; django.setup()\n"
-        "from imgsim_site import embedded; from django.conf import settings; embedded.ensure_running_for(settings)\n"
-        "from collections import Counter; from search.models import Image, Embedding\n"
-        f"rows = Image.objects.filter(dataset__name={dataset!r})\n"
-        "print(json.dumps({**Counter(rows.values_list('status', flat=True)), "
-        "'embeddings': Embedding.objects.filter(image__in=rows).count()}))"
+    """Count the images of a dataset by status, and its vectors."""
+    counts = site.sql(
+        "SELECT status, count(*) FROM search_image JOIN search_dataset dataset ON dataset.id = dataset_id "
+        "WHERE dataset.name = %s GROUP BY status",
+        dataset,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=site.environment, capture_output=True, text=True, check=True
+    ((n_embeddings,),) = site.sql(
+        "SELECT count(*) FROM search_embedding JOIN search_dataset dataset ON dataset.id = dataset_id "
+        "WHERE dataset.name = %s",
+        dataset,
     )
-    return json.loads(done.stdout)
+    return {**dict(counts), "embeddings": n_embeddings}
 
 
 def n_thumbnails(site: Site) -> int:
@@ -47,11 +46,10 @@ def test_threads_that_find_no_gpu_embed_on_the_processor(site: Site, pictures: P
     assert "mobilenet_v2 computes on the processor" in (site.var / "celery.log").read_text()
 
 
-def test_a_command_embeds_alone_what_workers_would(site: Site, pictures: Path) -> None:
-    report = site.manage_json("import_images", str(pictures / "photographs"), "--dataset", "alone", "--sync")
-    assert (report["added"], report["embedded"], report["pending"]) == (306, 306, 0)
+def test_a_command_embeds_alone_what_workers_would(site: Site, pictures: Path, photographs: dict[str, Any]) -> None:
+    assert (photographs["added"], photographs["embedded"], photographs["pending"]) == (306, 306, 0)
     picture = next((pictures / "photographs").glob("coffee/*mirrored*"))
-    found = site.manage_json("search_image", str(picture), "--dataset", "alone", "-k", "5")
+    found = site.manage_json("search_image", str(picture), "--dataset", "photographs", "-k", "5")
     assert found["hits"][0]["distance"] < 1e-3
     assert {hit["label"] for hit in found["hits"]} == {"coffee"}
 
@@ -69,7 +67,7 @@ def test_a_worker_that_is_killed_loses_no_picture(site: Site, pictures: Path) ->
     left = standing(site, "killed")
     assert left["pending"] > 0
     assert left.get("ready", 0) == left["embeddings"]
-    site.manage("shell", "-c", "from search.models import Image; Image.objects.update(leased_until=None)")
+    site.sql("UPDATE search_image SET leased_until = NULL")
 
     def is_swept() -> bool:
         """Sweep as beat does every minute: while messages wait, a sweep leaves what is pending to them."""
@@ -96,25 +94,25 @@ def test_without_a_worker_waiting_says_what_to_do(site: Site, pictures: Path) ->
     assert "Traceback" not in done.stderr
 
 
-def test_a_worker_compares_encoders_that_a_command_leaves_to_it(site: Site, pictures: Path) -> None:
-    site.manage_json("import_images", str(pictures / "photographs"), "--dataset", "compared", "--sync")
-    job = site.manage_json("compare_encoders", "--dataset", "compared", "--encoders", "mobilenet_v2", "--no-wait")
+@pytest.mark.usefixtures("photographs")
+def test_a_worker_compares_encoders_that_a_command_leaves_to_it(site: Site) -> None:
+    job = site.manage_json("compare_encoders", "--dataset", "photographs", "--encoders", "mobilenet_v2", "--no-wait")
     assert set(job) == {"job"}
 
     def compared() -> bool:
-        return site.run("compare_encoders", "--dataset", "compared", "--stored").returncode == 0
+        return site.run("compare_encoders", "--dataset", "photographs", "--stored").returncode == 0
 
     assert not compared()
     with site.worker():
         wait_for(compared, "the evaluation")
-    report = site.manage_json("compare_encoders", "--dataset", "compared", "--stored")
+    report = site.manage_json("compare_encoders", "--dataset", "photographs", "--stored")
     (row,) = report["encoders"]
     assert report["protocol"] == "each against all others"
     # Altered versions of the same photographs: hardly anything is missed.
     assert row["precision@1"] > 0.95
     assert row["map"] > 0.8
     # Through the command's own process the same comes out.
-    again = site.manage_json("evaluate_search", "--dataset", "compared")
+    again = site.manage_json("evaluate_search", "--dataset", "photographs")
     assert abs(again["metrics"]["map"] - row["map"]) < 1e-9
     assert again["agreement"]["same"] == 1.0
     assert again["leaks"]["n_queries"] > 0

@@ -18,6 +18,7 @@ from imgsim_site import embedded
 from imgsim_site.demo import address
 from imgsim_site.demo.claim import Child, Record, claim, end_children
 from imgsim_site.demo.errors import DemoError
+from tests.site.conftest import MakeFolder
 
 PROJECT = Path(__file__).parents[2]
 END_SECONDS = 15
@@ -62,20 +63,38 @@ class RunningDemo:
         return record
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @pytest.fixture
-def start_demo(tmp_path: Path) -> Iterator[Callable[..., RunningDemo]]:
-    """Start demos on one `var`, which end with the test whatever happened."""
-    demos: list[RunningDemo] = []
+def port() -> int:
+    return free_port()
 
-    def start(port: int) -> RunningDemo:
-        demos.append(RunningDemo(tmp_path / "var", port))
+
+@pytest.fixture(scope="module")
+def prepared(make_folder: MakeFolder) -> Path:
+    """The `var` of a demo that was ready once and ended, to be copied: a first start takes ten seconds more."""
+    demo = RunningDemo(make_folder() / "var", free_port())
+    demo.wait_for("ImgSim is ready")
+    assert demo.end(os.killpg, signal.SIGINT) == 0
+    demo.output.close()
+    return demo.var
+
+
+@pytest.fixture
+def start_demo(tmp_path: Path, prepared: Path) -> Iterator[Callable[..., RunningDemo]]:
+    """Start demos on one `var`, for the first time or again; they end with the test whatever happened."""
+    demos: list[RunningDemo] = []
+    var = tmp_path / "var"
+
+    def start(port: int, *, is_first: bool = False) -> RunningDemo:
+        if not is_first and not var.exists():
+            # With their owner: where root tests, Postgres' files are another's.
+            subprocess.run(["cp", "-a", prepared, var], check=True)
+        demos.append(RunningDemo(var, port))
         return demos[-1]
 
     yield start
@@ -99,7 +118,7 @@ def environment_of(process: psutil.Process) -> dict[str, str]:
 
 
 def test_it_says_each_step_and_ctrl_c_ends_every_process(start_demo: Callable[..., RunningDemo], port: int) -> None:
-    demo = start_demo(port)
+    demo = start_demo(port, is_first=True)
     demo.wait_for("ImgSim is ready")
     assert "✓ Starting Postgres and Redis" in demo.text
     assert "✓ Preparing the database" in demo.text
@@ -122,7 +141,7 @@ def test_sigterm_to_the_demo_alone_ends_every_process(start_demo: Callable[..., 
 def test_ctrl_c_while_it_prepares_ends_it_without_a_traceback(
     start_demo: Callable[..., RunningDemo], port: int
 ) -> None:
-    demo = start_demo(port)
+    demo = start_demo(port, is_first=True)
     demo.wait_for("… Preparing the database")
     assert demo.end(os.killpg, signal.SIGINT) == 0
     assert "Traceback" not in demo.text
@@ -176,7 +195,7 @@ def test_a_child_that_dies_ends_the_demo_with_a_reason(start_demo: Callable[...,
 def test_a_taken_port_is_said_before_any_work(start_demo: Callable[..., RunningDemo]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        demo = start_demo(port)
+        demo = start_demo(port, is_first=True)
         assert demo.process.wait(20) == 1
     assert f"Port {port} is taken; try make demo PORT=" in demo.text
     assert "Postgres" not in demo.text
