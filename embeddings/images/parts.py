@@ -7,8 +7,8 @@ Template Matching", 1995), in which brightness and contrast cancel out.
 from pathlib import Path
 from typing import Final, Literal
 
+import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -78,7 +78,7 @@ def _correlation(part: Grey, whole: Grey, edge: int) -> float:
 def _stretched(one: Grey, other: Grey) -> float:
     """Return the correlation of two whole pictures, made the same size."""
     size = fitted_size(other.size, _EDGE)
-    return _likeness(_pixels(one, size), _pixels(other, size))
+    return _best_place(_pixels(one, size), _pixels(other, size))
 
 
 def _turned(one: Grey, other: Grey) -> float:
@@ -88,24 +88,12 @@ def _turned(one: Grey, other: Grey) -> float:
     upright, lying = _pixels(one, (width, height)), _pixels(one, (height, width)).T
     turns = [upright[::-1], upright[:, ::-1], upright[::-1, ::-1]]
     turns += [lying, lying[::-1], lying[:, ::-1], lying[::-1, ::-1]]
-    return max(_likeness(turn, ground) for turn in turns)
-
-
-def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return the correlation of two arrays of the same shape."""
-    one, other = one - one.mean(), other - other.mean()
-    lengths = max(float(np.linalg.norm(one)), 1.0) * max(float(np.linalg.norm(other)), 1.0)
-    return float(np.vdot(one, other)) / lengths
+    return max(_best_place(np.ascontiguousarray(turn), ground) for turn in turns)
 
 
 def _best_place(part: NDArray[np.float32], ground: NDArray[np.float32]) -> float:
-    windows = sliding_window_view(ground, part.shape).reshape(-1, part.size)
-    centred = part.ravel() - part.mean()
-    # One product for both: the windows are copied and read once.
-    products, sums = (windows @ np.stack([centred, np.ones_like(centred)], axis=1)).T
-    variances = np.einsum("ij,ij->i", windows, windows) - sums**2 / part.size
-    lengths = np.sqrt(np.maximum(variances, 1.0)) * max(float(np.linalg.norm(centred)), 1.0)
-    return float((products / lengths).max())
+    # Of a part without any contrast OpenCV says that it is everywhere.
+    return float(cv2.matchTemplate(ground, part, cv2.TM_CCOEFF_NORMED).max()) if part.std() >= 1 else 0.0
 
 
 def _pixels(picture: Grey, size: tuple[int, int]) -> NDArray[np.float32]:
