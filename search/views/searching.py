@@ -184,6 +184,7 @@ def _found_page(request: HtmxRequest, form: SearchForm) -> HttpResponse:
 def _context(request: HtmxRequest, form: SearchForm) -> dict[str, Any]:
     dataset = next((one for one in form.datasets if one.slug == form.cleaned_data["dataset"]), None)
     return {
+        "layout": _layout(request),
         "form": form,
         "asked": form.address(offset=None, after=None),
         "own_datasets": selecting.datasets_of(request.user),
@@ -192,9 +193,15 @@ def _context(request: HtmxRequest, form: SearchForm) -> dict[str, Any]:
     }
 
 
+def _layout(request: HtmxRequest) -> str:
+    """Return what the page stands in: htmx has the rest of it already."""
+    return "parts/alone.html" if request.htmx else "base.html"
+
+
 def _start_page(request: HtmxRequest, form: SearchForm, *, notice: str = "", status: int = 200) -> HttpResponse:
     starters = _starters(request.user)
     context: dict[str, Any] = {
+        "layout": _layout(request),
         "form": form,
         "notice": notice,
         "starters": starters,
