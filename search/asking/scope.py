@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 
 from search.models import Dataset, Image
 from search.neighbours import Scope
-from search.text import is_storable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -33,29 +33,22 @@ def scope_for(user: AbstractBaseUser | AnonymousUser | None, dataset: str = "", 
 
     filters: further fields of Scope. Raises UnknownDataset.
     """
-    return _scope(Dataset.objects.visible_to(user), dataset, filters)
+    return scope_among(Dataset.objects.visible_to(user), dataset, **filters)
 
 
 def scope_of_command(dataset: str = "", **filters: Any) -> Scope:
     """Return the scope of a command, which no visitor's rights limit. Raises UnknownDataset."""
-    return _scope(Dataset.objects.all(), dataset, filters)
+    return scope_among(Dataset.objects.all(), dataset, **filters)
 
 
-def _scope(datasets: QuerySet[Dataset], name: str, filters: dict[str, Any]) -> Scope:
-    dataset_ids = _named(datasets, name) if name else tuple(datasets.values_list("pk", flat=True))
-    if name and not dataset_ids:
-        raise UnknownDataset(name, list(datasets.values_list("slug", flat=True)[: MAX_NAMED + 1]))
-    return Scope(dataset_ids=dataset_ids, **filters)
-
-
-def _named(datasets: QuerySet[Dataset], name: str) -> tuple[int, ...]:
-    """Return the dataset of a slug, else that of a name: one dataset's slug may be another one's name."""
-    if not is_storable(name):
-        return ()
-    return tuple(
-        datasets.filter(slug=name).values_list("pk", flat=True)
-        or datasets.filter(name=name).values_list("pk", flat=True)
-    )
+def scope_among(datasets: Iterable[Dataset], name: str, **filters: Any) -> Scope:
+    """Return the scope of a search in one of these datasets, or in all where none is named. Raises UnknownDataset."""
+    known = list(datasets)
+    # A slug goes before a name: one dataset's slug may be another one's name.
+    chosen = [one for one in known if one.slug == name] or [one for one in known if one.name == name]
+    if name and not chosen:
+        raise UnknownDataset(name, [one.slug for one in known[: MAX_NAMED + 1]])
+    return Scope(dataset_ids=tuple(one.pk for one in (chosen if name else known)), **filters)
 
 
 def visible_images(user: AbstractBaseUser | AnonymousUser | None) -> QuerySet[Image]:

@@ -17,7 +17,7 @@ from embeddings.images.decoding import FORMATS, MAX_FILE_BYTES
 from search import encoders
 from search.asking.examples import MOST, Wish, Wishes
 from search.asking.results import Page
-from search.asking.scope import UnknownDataset, scope_for
+from search.asking.scope import UnknownDataset, scope_among
 from search.forms.fields import IMAGE_ID, KEY, CropField, PlaceField, WishesField, crop_text, place_text
 from search.forms.menus import offer
 from search.language import wording
@@ -102,7 +102,6 @@ class SearchForm(forms.Form):
         if "k" not in given:
             given["k"] = str(DEFAULT_K)
         super().__init__(given, files)
-        self.user = user
         self.datasets = list(Dataset.objects.visible_to(user))
         self.encoders = list(Encoder.objects.all())
         offer(self, "dataset", [("", gettext("All datasets")), *((one.slug, one.name) for one in self.datasets)])
@@ -155,8 +154,8 @@ class SearchForm(forms.Form):
     def scope(self) -> Scope:
         """Which images may answer."""
         told = self.cleaned_data
-        return scope_for(
-            self.user,
+        return scope_among(
+            self.datasets,
             told["dataset"],
             labels=(told["label"],) if told["label"] else (),
             tags=(told["tag"],) if told["tag"] else (),
@@ -181,7 +180,7 @@ class SearchForm(forms.Form):
         """Return the slug, also of a dataset that is called by its name."""
         named = self.cleaned_data["dataset"]
         try:
-            dataset_ids = scope_for(self.user, named).dataset_ids
+            dataset_ids = scope_among(self.datasets, named).dataset_ids
         except UnknownDataset as error:
             raise ValidationError(wording.told(error), code="unknown_dataset") from error
         return next((one.slug for one in self.datasets if named and one.pk in dataset_ids), named)
