@@ -1,6 +1,6 @@
 """The rows: datasets, images, encoders, jobs, evaluations, judgements. What is done with them lives elsewhere."""
 
-from search.models.encoders import Embedding, Encoder
+from search.models.encoders import Embedding, EmbeddingCount, Encoder
 from search.models.galleries import Dataset, DatasetQuerySet, Image, may_see
 from search.models.jobs import Job, Refusal
 from search.models.judgements import Mark, Vote
@@ -11,6 +11,7 @@ __all__ = [
     "Dataset",
     "DatasetQuerySet",
     "Embedding",
+    "EmbeddingCount",
     "Encoder",
     "Evaluation",
     "Image",

@@ -78,3 +78,22 @@ class Embedding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.encoder_id} of image {self.image_id}"
+
+
+class EmbeddingCount(models.Model):
+    """How many vectors an encoder has in a dataset, as a sum of changes: no search has to count them.
+
+    Triggers append a row for each statement that adds or removes vectors, so that no two writers wait for each other;
+    `search.neighbours.counting` reads the sums and puts rows together. Plain numbers and no foreign keys: the vectors
+    of a dataset go, and are counted, while it goes itself.
+    """
+
+    encoder_id = models.BigIntegerField()
+    dataset_id = models.BigIntegerField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["encoder_id", "dataset_id"], name="embedding_count")]
+
+    def __str__(self) -> str:
+        return f"{self.n:+d} of encoder {self.encoder_id} in dataset {self.dataset_id}"

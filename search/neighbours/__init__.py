@@ -1,5 +1,6 @@
 """The only place where images are ordered by their distance to a vector: which may answer, and which are nearest."""
 
+from search.neighbours.counting import compact, sizes
 from search.neighbours.hits import Answer, Hit
 from search.neighbours.ranking import MAX_HITS, Place, index_name, nearest
 from search.neighbours.scope import Scope, conditions, count, image_conditions, parameters
@@ -10,10 +11,12 @@ __all__ = [
     "Hit",
     "Place",
     "Scope",
+    "compact",
     "conditions",
     "count",
     "image_conditions",
     "index_name",
     "nearest",
     "parameters",
+    "sizes",
 ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from search.models import Encoder
+from search.neighbours.counting import sizes
 from search.neighbours.hits import COLUMNS, DETAILS, DISTANCE, Answer, hit_of
 from search.neighbours.scope import Scope, conditions, image_join, parameters
 
@@ -88,25 +89,18 @@ def _index_serves(encoder: Encoder, scope: Scope) -> bool:
 
     A filter on an HNSW scan loses rows, so a scope that leaves out datasets is compared exactly.
     """
-    if scope.filters_images:
+    if scope.filters_images or sum(sizes(encoder, scope.dataset_ids).values()) <= settings.EXACT_SEARCH_UP_TO:
         return False
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT (SELECT count(*) FROM (SELECT 1 FROM search_embedding
-                    WHERE encoder_id = %(encoder)s AND dataset_id = ANY(%(datasets)s) LIMIT %(limit)s) counted),
-                   (SELECT bool_and(id = ANY(%(datasets)s)) FROM search_dataset),
+            SELECT (SELECT bool_and(id = ANY(%(datasets)s)) FROM search_dataset),
                    EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%(index)s) AND indisvalid)
             """,
-            {
-                "encoder": encoder.pk,
-                "datasets": list(scope.dataset_ids),
-                "limit": settings.EXACT_SEARCH_UP_TO + 1,
-                "index": index_name(encoder),
-            },
+            {"datasets": list(scope.dataset_ids), "index": index_name(encoder)},
         )
-        n_in_scope, has_every_dataset, has_index = cursor.fetchone()
-    return bool(has_index and has_every_dataset and n_in_scope > settings.EXACT_SEARCH_UP_TO)
+        has_every_dataset, has_index = cursor.fetchone()
+    return bool(has_index and has_every_dataset)
 
 
 def _with_small_datasets(
@@ -128,20 +122,9 @@ def _with_small_datasets(
 def _small_datasets(encoder: Encoder, scope: Scope) -> tuple[int, ...]:
     """Return the datasets that are compared beside the index: the smallest, as long as they are few images together."""
     most = settings.EXACT_SEARCH_UP_TO
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT dataset.id, counted.n
-            FROM unnest(%(datasets)s::bigint[]) dataset (id)
-            CROSS JOIN LATERAL (SELECT count(*) n FROM (SELECT 1 FROM search_embedding
-                WHERE encoder_id = %(encoder)s AND dataset_id = dataset.id LIMIT %(limit)s) limited) counted
-            WHERE counted.n BETWEEN 1 AND %(limit)s - 1 ORDER BY counted.n, dataset.id
-            """,
-            {"encoder": encoder.pk, "datasets": list(scope.dataset_ids), "limit": most // _SMALL_SHARE + 1},
-        )
-        sizes = cursor.fetchall()
-    sums = accumulate(n for _, n in sizes)
-    return tuple(dataset_id for (dataset_id, _), n in zip(sizes, sums, strict=True) if n <= most)
+    small = sorted((n, one) for one, n in sizes(encoder, scope.dataset_ids).items() if n <= most // _SMALL_SHARE)
+    sums = accumulate(n for n, _ in small)
+    return tuple(one for (_, one), n in zip(small, sums, strict=True) if n <= most)
 
 
 def index_name(encoder: Encoder) -> str:

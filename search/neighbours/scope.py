@@ -9,6 +9,7 @@ from typing import Any, Literal
 from django.db import connection
 
 from search.models import Encoder
+from search.neighbours.counting import sizes
 
 Orientation = Literal["", "landscape", "portrait", "square"]
 _SIGNS = {"landscape": 1, "portrait": -1, "square": 0}
@@ -58,6 +59,19 @@ class Scope:
 
 def count(encoder: Encoder, scope: Scope) -> int:
     """Return how many images in scope an encoder has embedded, however far they are."""
+    if not scope.filters_images:
+        return sum(sizes(encoder, scope.dataset_ids).values()) - _n_left_out(encoder, scope)
+    return _count(encoder, scope)
+
+
+def _n_left_out(encoder: Encoder, scope: Scope) -> int:
+    """Return how many images of its datasets a scope names to be without."""
+    if not scope.without_image_ids:
+        return 0
+    return _count(encoder, replace(scope, without_image_ids=(), only_image_ids=scope.without_image_ids))
+
+
+def _count(encoder: Encoder, scope: Scope) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM search_embedding embedding {image_join(scope)} "
