@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
@@ -16,9 +17,11 @@ def test_a_picture_is_searched_with_while_a_worker_embeds_others(
     site: Site,
     pictures: Path,
     browser: Browser,
+    tmp_path: Path,
 ) -> None:
     for label in ("rocket", "coffee"):
-        site.manage_json("import_images", str(pictures / "photographs" / label), "--dataset", "seen", "--sync")
+        shutil.copytree(pictures / "photographs" / label, tmp_path / label)
+    site.manage_json("import_images", str(tmp_path), "--dataset", "seen", "--sync")
     report = site.manage_json("import_images", str(pictures / "drawings" / "fish"), "--dataset", "seen")
     ((pending,),) = site.sql("SELECT min(id) FROM search_image WHERE job_id = %s", report["job"])
     with site.web() as url:
