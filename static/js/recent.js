@@ -85,9 +85,14 @@ document.addEventListener("click", (event) => {
   }
   show();
 });
+// Parts that are tried one after the other are remembered when one of them stays.
+let waiting = 0;
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (["main", "answer"].includes(event.detail.target?.id)) later(remember);
+  if (event.detail.target?.id === "main") remember();
+  if (event.detail.target?.id !== "answer") return;
+  clearTimeout(waiting);
+  waiting = later(remember);
 });
 forgetOthers();
-later(remember);
+remember();
 show();

@@ -26,7 +26,7 @@ export function refuse(reason) {
 
 // What nobody waits for, when the pictures of the page are there.
 export function later(what) {
-  setTimeout(what, 800);
+  return setTimeout(what, 800);
 }
 
 export function say(text) {
