@@ -7,41 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import connection
-from django.db.models import Count
 from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.django import CosineDistance
 
 from search import indexing
-from search.models import Dataset, Embedding, EmbeddingCount, Encoder, Image
-from search.neighbours import MAX_HITS, Place, Scope, compact, count, nearest, ranking, sizes
-from search.vectors import write
-
-DIM = 16
-
-
-@pytest.fixture
-def encoder(transactional_db: None) -> Encoder:
-    return Encoder.objects.create(name="random", family="fake", dim=DIM, weights_sha256="0" * 64, is_default=True)
-
-
-def unit_vectors(n: int, seed: int = 0) -> NDArray[np.float32]:
-    vectors = np.random.default_rng(seed).normal(size=(n, DIM)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def fill(encoder: Encoder, name: str, vectors: NDArray[np.float32], **fields: str) -> Dataset:
-    dataset, _ = Dataset.objects.get_or_create(name=name)
-    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready", **fields}
-    first = Image.objects.filter(dataset=dataset).count()
-    images = Image.objects.bulk_create(
-        Image(dataset=dataset, sha256=f"{first + n:064d}", **facts) for n in range(len(vectors))
-    )
-    Embedding.objects.bulk_create(
-        Embedding(image=image, encoder=encoder, dataset=dataset, vector=HalfVector(vector))
-        for image, vector in zip(images, vectors, strict=True)
-    )
-    return dataset
+from search.models import Embedding, Encoder, Image
+from search.neighbours import MAX_HITS, Place, Scope, count, nearest, ranking
+from tests.search.neighbours.drawn import DIM, fill, unit_vectors
 
 
 def test_it_returns_the_nearest_first_as_numpy_ranks_them(encoder: Encoder) -> None:
@@ -326,70 +299,3 @@ class _Explain:
                 cursor.execute("EXPLAIN " + sql, parameters)
                 self.plans.append("\n".join(row[0] for row in cursor.fetchall()))
         return execute(sql, parameters, many, context)
-
-
-def counted_now(encoder: Encoder) -> dict[int, int]:
-    rows = Embedding.objects.filter(encoder=encoder).values_list("dataset").annotate(n=Count("pk"))
-    return dict(rows)
-
-
-def known_counts(encoder: Encoder) -> dict[int, int]:
-    return sizes(encoder, Dataset.objects.values_list("pk", flat=True))
-
-
-def test_counts_follow_what_is_added_written_anew_moved_and_removed(encoder: Encoder) -> None:
-    first, second = fill(encoder, "a", unit_vectors(40)), fill(encoder, "b", unit_vectors(7))
-    assert known_counts(encoder) == counted_now(encoder) == {first.pk: 40, second.pk: 7}
-    ids = list(Image.objects.filter(dataset=first).values_list("pk", flat=True))
-    write(encoder, ids[:20], unit_vectors(20, seed=5))
-    assert known_counts(encoder) == {first.pk: 40, second.pk: 7}
-    Embedding.objects.filter(image__in=ids[:3]).update(dataset=second)
-    assert known_counts(encoder) == counted_now(encoder) == {first.pk: 37, second.pk: 10}
-    Image.objects.filter(pk__in=ids[:5]).delete()
-    assert known_counts(encoder) == counted_now(encoder) == {first.pk: 35, second.pk: 7}
-    first.delete()
-    assert known_counts(encoder) == counted_now(encoder) == {second.pk: 7}
-    encoder.delete()
-    compacted = Encoder.objects.create(name="new", family="fake", dim=16, weights_sha256="1" * 64)
-    assert known_counts(compacted) == {}
-
-
-def test_another_encoder_has_counts_of_its_own(encoder: Encoder) -> None:
-    dataset = fill(encoder, "a", unit_vectors(12))
-    other = Encoder.objects.create(name="other", family="fake", dim=16, weights_sha256="1" * 64)
-    assert (known_counts(encoder), known_counts(other)) == ({dataset.pk: 12}, {})
-    ids = list(Image.objects.values_list("pk", flat=True))
-    write(other, ids[:4], unit_vectors(4))
-    assert (known_counts(encoder), known_counts(other)) == ({dataset.pk: 12}, {dataset.pk: 4})
-
-
-def test_putting_counts_together_changes_no_sum(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    for n in range(5):
-        fill(encoder, "a", unit_vectors(3, seed=n))
-    dataset = fill(encoder, "b", unit_vectors(2))
-    Embedding.objects.filter(dataset=dataset).delete()
-    before = known_counts(encoder)
-    compact()
-    assert EmbeddingCount.objects.count() > 1  # few rows are left as they are
-    monkeypatch.setattr("search.neighbours.counting._MANY", 1)
-    compact()
-    assert known_counts(encoder) == before == counted_now(encoder)
-    assert EmbeddingCount.objects.count() == 1
-
-
-def test_an_emptied_table_has_no_counts(encoder: Encoder) -> None:
-    fill(encoder, "a", unit_vectors(3))
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE search_embedding")
-    assert known_counts(encoder) == {}
-    assert EmbeddingCount.objects.count() == 0
-
-
-def test_images_that_a_scope_leaves_out_are_not_counted(encoder: Encoder) -> None:
-    dataset, other = fill(encoder, "a", unit_vectors(9)), fill(encoder, "b", unit_vectors(4))
-    ids = list(Image.objects.filter(dataset=dataset).values_list("pk", flat=True))
-    elsewhere = Image.objects.filter(dataset=other).values_list("pk", flat=True)[0]
-    scope = Scope(dataset_ids=(dataset.pk,))
-    assert count(encoder, scope) == 9
-    assert count(encoder, scope.without(ids[0], ids[1], elsewhere)) == 7
-    assert count(encoder, Scope(dataset_ids=(dataset.pk, other.pk), formats=("PNG",))) == 13
