@@ -1,24 +1,30 @@
-"""The page as visitors see it: from dropping a 12-megapixel photo to the painted grid, and from a crop to results."""
+"""The page as visitors see it: from dropping a 12-megapixel photo to the painted grid, and from a crop to results.
+
+The floor is the same browser before a server that repeats its answers from memory: no server can be quicker than that.
+"""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import time
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks import report
 from benchmarks.importing import read_contents
+from benchmarks.replay import Replay
 from benchmarks.site import arguments, fresh_site, pictures_of, say
 from imgsim_site import chromium
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
 LARGE = (4000, 3000)
+WARM_UP = 2  # photos: of browser, caches and network
 # Time runs from the event to the frame after all pictures in the window are there.
 PAINTED = """() => new Promise((done) => {
     const shown = () => [...document.querySelectorAll(".answer .tile img")]
@@ -70,50 +76,69 @@ def main() -> None:
         large = [_enlarged(photos[len(photos) * n // (options.runs + 2)]) for n in range(options.runs + 2)]
         with site.web() as url, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium.find(), args=ARGUMENTS)
-            page = browser.new_page(base_url=url, viewport={"width": 1360, "height": 900})
-            page.set_default_timeout(30_000)
-            rows = _measure(page, large)
+            rows = _measure(browser, url, large)
             browser.close()
     report.tell(
         f"In the browser, over {imported['found']} images and more, {options.runs} photos of 12 megapixels", rows
     )
 
 
-def _measure(page: Page, photos: list[bytes]) -> list[dict[str, object]]:
-    drops, crops, shifts = [], [], []
-    for number, photo in enumerate(photos):
-        page.goto("/")
-        page.wait_for_load_state("networkidle")
-        page.evaluate(WATCH)
-        page.evaluate(DROP, [base64.b64encode(photo).decode(), f"photo-{number}.jpg"])
-        drop = page.evaluate(PAINTED)
-        page.locator("#crop-start").click()
-        page.wait_for_load_state("networkidle")
-        times = [_crop(page, key) for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown")]
-        if number >= 2:  # the first two warm browser, caches and network
-            drops.append(drop)
-            crops += times
-            shifts.append(page.evaluate("() => window.measured.shift"))
+def _measure(browser: Browser, url: str, photos: list[bytes]) -> list[dict[str, object]]:
+    replay = Replay(url)
+    site, floor = _Times(), _Times()
+    with replay.serving() as replay_url:
+        for number, photo in enumerate(photos):
+            replay.is_recording = True
+            _visit(browser, replay_url, photo)
+            replay.is_recording = False
+            sides = [(url, site), (replay_url, floor)]
+            for address, times in sides if number % 2 else reversed(sides):
+                drop, crops, shift = _visit(browser, address, photo)
+                if number >= WARM_UP:
+                    times.drops.append(drop)
+                    times.crops += crops
+                    times.shifts.append(shift)
     return [
-        _row("drop to painted grid, ms", drops),
-        _row("crop moved to painted results, ms", crops),
-        _row("layout shift, all told", shifts),
+        _row("drop to painted grid, ms", site.drops, floor.drops),
+        _row("crop moved to painted results, ms", site.crops, floor.crops),
+        _row("layout shift, all told", site.shifts, floor.shifts),
     ]
 
 
-def _crop(page: Page, key: str) -> float:
-    page.evaluate(CROP, key)
-    took: float = page.evaluate(PAINTED)
-    time.sleep(0.2)
-    return took
+@dataclass
+class _Times:
+    drops: list[float] = field(default_factory=list)
+    crops: list[float] = field(default_factory=list)
+    shifts: list[float] = field(default_factory=list)
 
 
-def _row(what: str, values: list[Any]) -> dict[str, object]:
+def _visit(browser: Browser, url: str, photo: bytes) -> tuple[float, list[float], float]:
+    """Drop a photo and move its crop four times, as a visitor whose browser has nothing of the site yet."""
+    with contextlib.closing(browser.new_page(base_url=url, viewport={"width": 1360, "height": 900})) as page:
+        page.set_default_timeout(30_000)
+        page.goto("/")
+        page.wait_for_load_state("networkidle")
+        page.evaluate(WATCH)
+        page.evaluate(DROP, [base64.b64encode(photo).decode(), "photo.jpg"])
+        drop = float(page.evaluate(PAINTED))
+        page.locator("#crop-start").click()
+        page.wait_for_load_state("networkidle")
+        crops = []
+        for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):
+            page.evaluate(CROP, key)
+            crops.append(float(page.evaluate(PAINTED)))
+            time.sleep(0.2)
+        return drop, crops, float(page.evaluate("() => window.measured.shift"))
+
+
+def _row(what: str, values: list[float], floor: list[float]) -> dict[str, object]:
     return {
         "what": what,
-        "p50": float(report.median(values)),
-        "p95": float(report.percentile(values, 0.95)),
-        "least": float(min(values)),
+        "p50": report.median(values),
+        "p95": report.percentile(values, 0.95),
+        "least": min(values),
+        "floor p50": report.median(floor),
+        "floor least": min(floor),
         "n": len(values),
     }
 
