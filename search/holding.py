@@ -35,5 +35,5 @@ def hold_those_of(image_ids: Sequence[int]) -> None:
 def deleting(dataset_ids: Sequence[int]) -> Iterator[None]:
     """Run a transaction that deletes datasets: it begins when nobody holds them, and nobody can until it ends."""
     with transaction.atomic():
-        list(Dataset.objects.filter(pk__in=dataset_ids).order_by("pk").select_for_update().values_list("pk"))
+        list(Dataset.everything.filter(pk__in=dataset_ids).order_by("pk").select_for_update().values_list("pk"))
         yield

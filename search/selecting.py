@@ -91,8 +91,8 @@ def _copy(image: Image, into: Dataset) -> bool:
     if Image.objects.filter(dataset=into, sha256=image.sha256).exists():
         return False
     # The small file first: where one of them is lost, the other is copied for nothing.
-    thumbnail = _copy_file(image.thumbnail.name, image, into)
-    file = _copy_file(image.file.name, image, into)
+    thumbnail = _copy_file(image.thumbnail.name, into)
+    file = _copy_file(image.file.name, into)
     with bulk_cursor() as cursor:
         cursor.execute(
             """
@@ -117,10 +117,9 @@ def _copy(image: Image, into: Dataset) -> bool:
     return bool(n)
 
 
-def _copy_file(name: str | None, image: Image, into: Dataset) -> str:
+def _copy_file(name: str | None, into: Dataset) -> str:
     """Copy a file to where that of the other dataset is kept; return its name there."""
     if not name:
         return ""
-    there = name.replace(f"/{image.dataset_id}/", f"/{into.pk}/", 1)
     with default_storage.open(name) as file:
-        return storage.keep(there, file.read())
+        return storage.keep(storage.name_in(into.pk, name), file.read())

@@ -36,6 +36,7 @@ class DatasetAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related = ["owner"]
     search_fields = ["name", "slug", "description"]
     autocomplete_fields = ["owner"]
+    filter_horizontal = ["groups"]
     readonly_fields = ["slug", "created_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
@@ -100,7 +101,13 @@ class LabelFilter(admin.SimpleListFilter):
     parameter_name = "label"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        labelled = Image.objects.exclude(label="").order_by().values_list("label").annotate(n=Count("pk"))
+        labelled = (
+            Image.objects.filter(dataset__in=Dataset.objects.all())
+            .exclude(label="")
+            .order_by()
+            .values_list("label")
+            .annotate(n=Count("pk"))
+        )
         return [(label, f"{label} ({whole(n)})") for label, n in labelled.order_by("-n", "label")[:MAX_LABELS]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
@@ -126,6 +133,9 @@ class ImageAdmin(MadeElsewhere):
     action_form = LabelForm
     fields = ["picture", "dataset", "label", "tags", "split", *IMAGE_FACTS]
     readonly_fields = ["picture", "dataset", *IMAGE_FACTS]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
+        return super().get_queryset(request).filter(dataset__in=Dataset.objects.all())
 
     @admin.display(description=gettext_lazy("picture"))
     def picture(self, image: Image) -> SafeString | str:

@@ -10,6 +10,8 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
+from search.files import storage
+from search.holding import deleting
 from search.models import Image
 
 
@@ -20,9 +22,11 @@ def remove_files(instance: Image, **_: Any) -> None:
 
 
 def _remove(image: Image) -> None:
-    # The same content may have been imported anew into the same dataset meanwhile: then the files are that image's.
-    if Image.objects.filter(dataset_id=image.dataset_id, sha256=image.sha256).exists():
-        return
-    for name in (image.file.name, image.thumbnail.name):
-        if name:
-            default_storage.delete(name)
+    for field in ("file", "thumbnail"):
+        name = getattr(image, field).name
+        if not name:
+            continue
+        # An import of the same content into the dataset that the file was made for may be giving it to a new row.
+        with deleting([storage.dataset_of(name)]):
+            if not Image.objects.filter(sha256=image.sha256, **{field: name}).exists():
+                default_storage.delete(name)

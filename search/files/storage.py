@@ -26,6 +26,17 @@ def keep(name: str, content: bytes) -> str:
     return storage.save(name, ContentFile(content))
 
 
+def name_in(dataset_id: int, name: str) -> str:
+    """Return the name that a file of an image would have if it had come into another dataset."""
+    kind, _, rest = name.split("/", 2)
+    return f"{kind}/{dataset_id}/{rest}"
+
+
+def dataset_of(name: str) -> int:
+    """Return the id of the dataset for which a file was made; its image may have moved since."""
+    return int(name.split("/", 2)[1])
+
+
 def remove_old_drafts() -> int:
     """Remove what processes that were killed left half written; return how many files that were."""
     storage = storages["default"]

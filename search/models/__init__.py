@@ -1,7 +1,7 @@
 """The rows: datasets, images, encoders, jobs, evaluations, judgements. What is done with them lives elsewhere."""
 
 from search.models.encoders import Embedding, EmbeddingCount, Encoder
-from search.models.galleries import Dataset, DatasetQuerySet, Image, may_see
+from search.models.galleries import Dataset, DatasetQuerySet, Image
 from search.models.jobs import Job, Refusal
 from search.models.judgements import Mark, Vote
 from search.models.quality import Calibration, Evaluation, IndexAudit
@@ -20,5 +20,4 @@ __all__ = [
     "Mark",
     "Refusal",
     "Vote",
-    "may_see",
 ]

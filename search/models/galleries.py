@@ -28,33 +28,42 @@ def bits_of(phash: object) -> str:
     return phash.to_text() if isinstance(phash, Bit) else str(phash or "")
 
 
-def may_see(user: AbstractBaseUser | AnonymousUser | None, *, owner_id: int | None) -> bool:
-    """Return whether a user may see a dataset that is not public: the rule of `DatasetQuerySet.visible_to`."""
-    if user is None or not user.is_authenticated:
-        return False
-    return bool(getattr(user, "is_staff", False)) or (owner_id is not None and owner_id == user.pk)
-
-
 class DatasetQuerySet(models.QuerySet["Dataset"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser | None) -> DatasetQuerySet:
-        """Return the datasets that this user may search: public ones, their own, and for staff all."""
+        """Return the datasets that this user may search: public ones, their own, their groups', and for staff all."""
         if user is not None and getattr(user, "is_staff", False):
             return self
         if user is None or not user.is_authenticated:
             return self.filter(is_public=True)
-        return self.filter(Q(is_public=True) | Q(owner_id=user.pk))
+        of_groups = Dataset.groups.through.objects.filter(group__user=user.pk).values("dataset_id")
+        return self.filter(Q(is_public=True) | Q(owner_id=user.pk) | Q(pk__in=of_groups))
+
+
+class ThoseThereAre(models.Manager["Dataset"]):
+    """The datasets that are not in the trash."""
+
+    def get_queryset(self) -> DatasetQuerySet:
+        return DatasetQuerySet(self.model, using=self._db).filter(trashed_at=None)
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser | None) -> DatasetQuerySet:
+        """Return those of them that a user may search."""
+        return self.get_queryset().visible_to(user)
 
 
 class Dataset(models.Model):
-    """A gallery: a named set of images."""
+    """A gallery: a named set of images.
 
-    name = models.CharField(_("name"), max_length=100, unique=True)
-    slug = models.SlugField(max_length=110, unique=True, editable=False)
+    In the trash, nobody sees it, and `objects` gives it to nobody: a dataset that was deleted a short while ago, or the
+    one that holds what was deleted from another one, `trash_of`.
+    """
+
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(max_length=110, editable=False)
     description = models.TextField(_("description"), blank=True)
     is_public = models.BooleanField(
         _("public"),
         default=True,
-        help_text=_("Everybody who reaches this site can search it. Otherwise: its owner and staff."),
+        help_text=_("Everybody who reaches this site can search it. Otherwise: its owner, its groups and staff."),
     )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -63,15 +72,37 @@ class Dataset(models.Model):
         on_delete=models.SET_NULL,
         related_name="datasets",
         verbose_name=_("owner"),
+        help_text=_("May search it, and change it and its images."),
+    )
+    groups = models.ManyToManyField(
+        "auth.Group",
+        blank=True,
+        related_name="datasets",
+        verbose_name=_("groups"),
+        help_text=_("Their members may search it, also where it is not public."),
     )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
+    trashed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    trash_of = models.OneToOneField(
+        "self", null=True, blank=True, editable=False, on_delete=models.CASCADE, related_name="trash"
+    )
 
-    objects = DatasetQuerySet.as_manager()
+    objects = ThoseThereAre()
+    everything = DatasetQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
         verbose_name = _("dataset")
         verbose_name_plural = _("datasets")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=Q(trashed_at=None),
+                name="dataset_name",
+                violation_error_message=_("There is a dataset of this name already."),
+            ),
+            models.UniqueConstraint(fields=["slug"], condition=Q(trashed_at=None), name="dataset_slug"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -130,6 +161,8 @@ class Image(models.Model):
         Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="images", verbose_name=_("job")
     )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
+    # When it came into the trash, that is, into the dataset that holds what was deleted from its own.
+    trashed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["pk"]
@@ -139,6 +172,7 @@ class Image(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(status="pending"), name="image_pending"),
             models.Index(fields=["dataset", "label"], name="image_label"),
+            models.Index(fields=["trashed_at"], condition=Q(trashed_at__isnull=False), name="image_trashed"),
             GinIndex(fields=["tags"], name="image_tags"),
             # Near-duplicates are looked for by a scan of it alone.
             models.Index(fields=["dataset"], include=["id", "phash"], name="image_phash"),

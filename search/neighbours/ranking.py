@@ -22,6 +22,8 @@ MAX_HITS = 1000  # of one answer, and what hnsw.ef_search can be raised to
 Row = tuple[Any, ...]
 # A dataset is small below this part of what is compared one by one.
 _SMALL_SHARE = 3
+# So much of an index may be out of scope: a walk throws it away and goes on.
+_MOST_LEFT_OUT = 0.1
 _OPERATORS = {"cosine": "<=>", "l2": "<->"}
 
 
@@ -87,20 +89,21 @@ def _through_index(
 def _index_serves(encoder: Encoder, scope: Scope) -> bool:
     """Return whether the index answers this scope well: it is large, hardly filtered, and the index is there.
 
-    A filter on an HNSW scan loses rows, so a scope that leaves out datasets is compared exactly.
+    A filter on an HNSW scan loses rows, so a scope that leaves out more than a few datasets is compared exactly.
     """
-    if scope.filters_images or sum(sizes(encoder, scope.dataset_ids).values()) <= settings.EXACT_SEARCH_UP_TO:
+    n_in_scope = sum(sizes(encoder, scope.dataset_ids).values())
+    if scope.filters_images or n_in_scope <= settings.EXACT_SEARCH_UP_TO:
         return False
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT (SELECT bool_and(id = ANY(%(datasets)s)) FROM search_dataset),
+            SELECT (SELECT sum(n)::bigint FROM search_embeddingcount WHERE encoder_id = %(encoder)s),
                    EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%(index)s) AND indisvalid)
             """,
-            {"datasets": list(scope.dataset_ids), "index": index_name(encoder)},
+            {"encoder": encoder.pk, "index": index_name(encoder)},
         )
-        has_every_dataset, has_index = cursor.fetchone()
-    return bool(has_index and has_every_dataset)
+        n_indexed, has_index = cursor.fetchone()
+    return bool(has_index and n_in_scope >= (1 - _MOST_LEFT_OUT) * n_indexed)
 
 
 def _with_small_datasets(

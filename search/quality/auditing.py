@@ -45,7 +45,7 @@ def audit(encoder: Encoder) -> IndexAudit | None:
     chosen, asked = vectors.read(encoder, drawn.tolist())
     if len(ids) <= DEPTH:
         return None
-    scope = Scope(dataset_ids=tuple(Dataset.objects.values_list("pk", flat=True)))
+    scope = Scope(dataset_ids=tuple(Dataset.everything.values_list("pk", flat=True)))
     shares, exact_ms, index_ms = [], [], []
     for image_id, vector in zip(chosen, asked, strict=True):
         others = scope.without(image_id)

@@ -108,7 +108,7 @@ def make_default(request: HttpRequest, name: str) -> HttpResponse:
         encoders.set_default(encoder)
         messages.success(request, _("%(name)s is the default encoder now.") % {"name": encoder.name})
         return redirect("encoders")
-    n_images = Image.objects.exclude(status=Image.Status.REFUSED).count()
+    n_images = Image.objects.filter(dataset__in=Dataset.objects.all()).exclude(status=Image.Status.REFUSED).count()
     return render(request, "search/make_default.html", {"row": _installed(encoder, n_images)})
 
 

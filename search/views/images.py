@@ -18,7 +18,7 @@ from search.asking import examples, queries
 from search.asking.examples import Example, Wish
 from search.asking.results import Page, Results, find
 from search.asking.scope import scope_for, visible_images
-from search.models import Encoder, Image, may_see
+from search.models import Dataset, Encoder, Image
 
 PICTURE_EDGE = 1600
 N_NEIGHBOURS = 12
@@ -65,14 +65,14 @@ def thumbnail(request: HttpRequest, pk: int, version: str) -> HttpResponseBase:
     """Serve the stored thumbnail. A page asks for dozens at once: a row of a model would take longer than all else."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT image.sha256, image.thumbnail, dataset.is_public, dataset.owner_id FROM search_image image "
-            "JOIN search_dataset dataset ON dataset.id = image.dataset_id WHERE image.id = %s",
+            "SELECT image.sha256, image.thumbnail, dataset.is_public AND dataset.trashed_at IS NULL, dataset.id "
+            "FROM search_image image JOIN search_dataset dataset ON dataset.id = image.dataset_id WHERE image.id = %s",
             [min(pk, _LARGEST_ID)],
         )
         row = cursor.fetchone()
-    sha256, name, is_public, owner_id = row or ("", "", False, None)
+    sha256, name, is_public, dataset_id = row or ("", "", False, None)
     # Of a public one nobody's session has to be read.
-    if row is None or not (is_public or may_see(request.user, owner_id=owner_id)):
+    if row is None or not (is_public or Dataset.objects.visible_to(request.user).filter(pk=dataset_id).exists()):
         raise Http404("There is no such image.")
     return _jpeg(request, sha256, version, "thumbnail", lambda: _stored(name))
 

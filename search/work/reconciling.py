@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from search import embedding, encoders, indexing, neighbours
+from search import embedding, encoders, indexing, neighbours, trash
 from search.embedding import BATCH_SIZE
 from search.files import storage
 from search.models import Embedding, Encoder, Image, Job
@@ -40,6 +40,7 @@ def reconcile() -> Swept:
     """
     storage.remove_old_drafts()
     neighbours.compact()
+    trash.purge()
     n_ended = jobs.end_stale()
     for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
         n_ended += jobs.settle(job_id)

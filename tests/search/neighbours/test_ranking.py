@@ -255,6 +255,20 @@ class TestWithAnIndex:
         assert answer.exact
         assert answer.hits == nearest(vectors[3], encoder, scope, k=20, by="comparison").hits
 
+    @pytest.mark.parametrize(("n_out", "exact"), [(200, False), (400, True)])
+    def test_where_little_is_out_of_scope_the_index_still_answers(
+        self, encoder: Encoder, n_out: int, exact: bool
+    ) -> None:
+        vectors = unit_vectors(2000)
+        scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+        hidden = fill(encoder, "hidden", np.repeat(vectors[:1], n_out, axis=0))  # as near to the query as can be
+        indexing.build(encoder)
+        answer = nearest(vectors[0], encoder, scope, k=10)
+        assert {hit.dataset for hit in answer.hits} == {"a"}
+        assert answer.exact == exact
+        assert answer.hits == nearest(vectors[0], encoder, scope, k=10, by="comparison").hits
+        assert hidden.pk not in scope.dataset_ids
+
     def test_no_more_is_compared_beside_the_index_than_without_one(self, encoder: Encoder) -> None:
         vectors = unit_vectors(400)
         ids = [fill(encoder, f"small {n}", vectors[30 * n : 30 * n + 30]).pk for n in range(5)]
