@@ -41,12 +41,11 @@ def restore(image_ids: Sequence[int]) -> int:
     What was imported anew meanwhile is there, and stays as it is.
     """
     # Not into a dataset that is in the trash itself.
-    trashed = Image.objects.filter(pk__in=image_ids, dataset__trash_of__in=Dataset.objects.all())
-    n = 0
-    for dataset_id, ids in _by_dataset(list(trashed.values_list("pk", flat=True))).items():
-        origin = Dataset.everything.values_list("trash_of", flat=True).get(pk=dataset_id)
-        n += len(move(ids, origin))
-    return n
+    origins = Dataset.objects.filter(trash__images__in=image_ids).distinct()
+    return sum(
+        len(move(list(origin.trash.images.filter(pk__in=image_ids).values_list("pk", flat=True)), origin.pk))
+        for origin in origins
+    )
 
 
 def discard_dataset(dataset: Dataset) -> None:

@@ -70,7 +70,7 @@ def thumbnail(request: HttpRequest, pk: int, version: str) -> HttpResponseBase:
             [min(pk, _LARGEST_ID)],
         )
         row = cursor.fetchone()
-    sha256, name, is_public, dataset_id = row or ("", "", False, None)
+    sha256, name, is_public, dataset_id = row or ("", "", False, 0)
     # Of a public one nobody's session has to be read.
     if row is None or not (is_public or Dataset.objects.visible_to(request.user).filter(pk=dataset_id).exists()):
         raise Http404("There is no such image.")
