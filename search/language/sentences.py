@@ -238,6 +238,13 @@ EVALUATIONS = (
     _("%(queries)s against %(gallery)s"),
 )
 JOBS = (
+    _("Begun."),
+    _("Begun again."),
+    _("Waiting for a worker."),
+    _("A worker has taken it."),
+    _("Asked to stop."),
+    _("Everything is read. Its images wait for their embeddings."),
+    _("Done: %(n_ready)s embedded, %(n_refused)s refused."),
     _("Stopped before it began."),
     _("Stopped by hand."),
     _("Stopped. What was evaluated before is kept."),

@@ -2,7 +2,7 @@
 
 from search.models.encoders import Embedding, EmbeddingCount, Encoder
 from search.models.galleries import Dataset, DatasetQuerySet, Image
-from search.models.jobs import Job, Refusal
+from search.models.jobs import Job, JobLine, Refusal
 from search.models.judgements import Mark, Vote
 from search.models.quality import Calibration, Evaluation, IndexAudit
 
@@ -17,6 +17,7 @@ __all__ = [
     "Image",
     "IndexAudit",
     "Job",
+    "JobLine",
     "Mark",
     "Refusal",
     "Vote",

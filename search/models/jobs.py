@@ -64,6 +64,20 @@ class Job(models.Model):
         return (self.finished_at or timezone.now()) - self.started_at
 
 
+class JobLine(models.Model):
+    """A line of a job's log."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="lines")
+    at = models.DateTimeField(default=timezone.now)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Refusal(models.Model):
     """A file that a job could not take, and why."""
 

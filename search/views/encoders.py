@@ -20,7 +20,7 @@ from search.models import Dataset, Encoder, Evaluation, Image
 from search.reports import standing
 from search.training import runs
 from search.training.curves import curves
-from search.views.jobs import staff_only
+from search.views.guarding import staff_only
 
 
 @dataclass(frozen=True, kw_only=True)

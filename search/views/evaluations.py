@@ -21,7 +21,7 @@ from search.language.wording import told
 from search.models import Dataset, Encoder, Evaluation
 from search.reports import exporting, showing
 from search.training.curves import curves
-from search.views.jobs import staff_only
+from search.views.guarding import staff_only
 
 
 @require_safe

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec
-
-from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.cache import cache
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from search.models import Encoder, Job
+from search.forms.working import JobsForm
+from search.models import Encoder, Image, Job
 from search.training import runs
 from search.training.curves import curves
-from search.work.jobs import cancel, standing
+from search.views.guarding import staff_only
+from search.views.job_actions import may_repeat, may_stop, n_discarded, n_to_discard
+from search.work import queue
+from search.work.jobs import Standing, standing
+from search.work.pace import pace
+from search.work.queue import Turn
 
 PER_PAGE = 50
 MAX_REFUSALS = 500
-P = ParamSpec("P")
-
-
-def staff_only(
-    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Send strangers to the sign-in page, and tell those who are signed in and no staff that this is not for them."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
-        if not request.user.is_staff:
-            raise PermissionDenied("This page is for staff.")
-        return view(request, *args, **kwargs)
-
-    return guarded
+MAX_LINES = 200
+QUEUES = {
+    (settings.CELERY_TASK_DEFAULT_QUEUE, Turn.SOON): _("Embedding by the default encoder, and indexes"),
+    (settings.CELERY_TASK_DEFAULT_QUEUE, Turn.LATER): _("Evaluations, and embedding by the other encoders"),
+    (queue.TRAINING, Turn.SOON): _("Trainings"),
+}
+_WORKERS = "workers"
+_SECONDS_KNOWN = 5
 
 
 @never_cache
@@ -47,9 +39,37 @@ def staff_only(
 @staff_only
 def jobs(request: HttpRequest) -> HttpResponse:
     """List the jobs, the newest first."""
-    page = Paginator(Job.objects.select_related("owner"), PER_PAGE).get_page(request.GET.get("page"))
-    is_live = any(is_running(job) for job in page)
-    return render(request, "search/jobs.html", {"page": page, "is_live": is_live})
+    form = JobsForm(request.GET)
+    wanted = {name: value for name, value in form.cleaned_data.items() if value} if form.is_valid() else {}
+    page = Paginator(Job.objects.filter(**wanted).select_related("owner"), PER_PAGE).get_page(request.GET.get("page"))
+    for job in page:
+        job.pace = pace(job, _standing(job)) if is_running(job) else None  # type: ignore[attr-defined]
+    context = {
+        "page": page,
+        "form": form,
+        "is_filtered": bool(wanted),
+        "is_live": any(is_running(job) for job in page),
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+    }
+    return render(request, "search/jobs.html", context)
+
+
+@never_cache
+@require_safe
+@staff_only
+def workers(request: HttpRequest) -> HttpResponse:
+    """Show who works, and how much waits for them."""
+    known = cache.get(_WORKERS)
+    if known is None:
+        known = queue.workers()
+        cache.set(_WORKERS, known, _SECONDS_KNOWN)
+    context = {
+        "workers": known,
+        "depths": [(QUEUES[one.queue, one.turn], one) for one in queue.depths()],
+        "n_pending": Image.objects.filter(status=Image.Status.PENDING).count(),
+        "is_part": bool(request.headers.get("HX-Request")),
+    }
+    return render(request, "search/workers.html", context)
 
 
 @never_cache
@@ -62,42 +82,27 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "job": shown,
         "standing": now,
-        "n_finished": now.n_ready + now.n_refused,
         "refusals": shown.refusals.all()[:MAX_REFUSALS],
         "n_refusals": shown.refusals.count(),
         "refused_images": shown.images.filter(status="refused").select_related("dataset")[:MAX_REFUSALS],
         "is_live": is_running(shown),
+        "pace": pace(shown, now) if is_running(shown) else None,
+        "lines": list(reversed(shown.lines.order_by("-pk")[:MAX_LINES])),
         "curves": curves(shown.progress.get("history", [])),
         "trained": Encoder.objects.filter(job=shown).first(),
-        "may_stop": shown.kind in PERMISSIONS and request.user.has_perm(PERMISSIONS[Job.Kind(shown.kind)]),
+        "may_stop": may_stop(request.user, shown),
+        "may_repeat": may_repeat(request.user, shown),
+        "n_refused": now.n_refused if request.user.has_perm("search.change_image") else 0,
+        "n_to_discard": n_to_discard(request.user, shown),
+        "n_discarded": n_discarded(request.user, shown),
         "evaluations": shown.evaluations.defer("details", "figures").select_related("encoder", "dataset"),
         "has_reconstructions": shown.kind == Job.Kind.TRAIN and runs.reconstructions(shown) is not None,
     }
     return render(request, "search/job.html", context)
 
 
-# What a user needs to have a job of a kind stopped.
-PERMISSIONS = {Job.Kind.TRAIN: "search.add_encoder", Job.Kind.EVALUATE: "search.add_evaluation"}
-_WHEN_STOPPED = {
-    Job.Kind.TRAIN: _("It stops in a moment, and keeps what its last whole epoch gave."),
-    Job.Kind.EVALUATE: _("It stops in a moment, and keeps the encoders that are evaluated."),
-}
-
-
-@require_POST
-@staff_only
-def stop(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask whoever works on a job to stop."""
-    wanted = Job.objects.filter(pk=pk, kind__in=list(PERMISSIONS)).first()
-    needed = [PERMISSIONS[Job.Kind(wanted.kind)]] if wanted else list(PERMISSIONS.values())
-    if not any(request.user.has_perm(one) for one in needed):
-        raise PermissionDenied("You may not stop this job.")
-    if wanted is None:
-        raise Http404("There is no such job that could be stopped.")
-    kind = Job.Kind(wanted.kind)
-    if cancel(wanted):
-        messages.info(request, _WHEN_STOPPED[kind])
-    return redirect(wanted)
+def _standing(job: Job) -> Standing | None:
+    return standing(job) if job.state == Job.State.EMBEDDING else None
 
 
 def is_running(job: Job) -> bool:

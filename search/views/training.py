@@ -20,7 +20,7 @@ from search.models import Job
 from search.training import preview, requests, running, runs
 from search.training.dividing import CannotTrain
 from search.training.requests import Wanted
-from search.views.jobs import staff_only
+from search.views.guarding import staff_only
 from search.work import jobs
 
 

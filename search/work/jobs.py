@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from search.models import Image, Job
+from search.models import Image, Job, JobLine
 from search.text import storable
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,14 @@ class Standing:
 
 def begin(kind: str, parameters: dict[str, Any], owner: Any = None) -> Job:
     """Begin a job. parameters: what it was asked to do, for people to read."""
-    return Job.objects.create(kind=kind, parameters=parameters, owner=owner)
+    job = Job.objects.create(kind=kind, parameters=parameters, owner=owner)
+    note(job, "Begun.")
+    return job
+
+
+def note(job: Job, text: str) -> None:
+    """Write a line into a job's log."""
+    JobLine.objects.create(job=job, text=storable(text))
 
 
 def standing(job: Job) -> Standing:
@@ -68,9 +76,11 @@ class Heart:
 
 def wait_for_embeddings(job: Job) -> None:
     """Say that a job has read all it was given and waits for its images to be embedded."""
-    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
+    waits = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
         state=Job.State.EMBEDDING, heartbeat_at=timezone.now()
     )
+    if waits:
+        note(job, "Everything is read. Its images wait for their embeddings.")
 
 
 def alive() -> QuerySet[Job]:
@@ -85,7 +95,11 @@ def settle(job_id: int) -> bool:
     if job is None or Image.objects.filter(job_id=job_id, status=Image.Status.PENDING).exists():
         return False
     now = standing(job)
-    return _end(job, Job.State.DONE, n_done=now.n_ready, n_failed=now.n_refused + job.refusals.count())
+    n_failed = now.n_refused + job.refusals.count()
+    ended = _end(job, Job.State.DONE, n_done=now.n_ready, n_failed=n_failed)
+    if ended:
+        note(job, f"Done: {now.n_ready:,} embedded, {n_failed:,} refused.")
+    return ended
 
 
 def fail(job: Job, message: str, *, is_for_good: bool = False) -> None:
@@ -95,9 +109,11 @@ def fail(job: Job, message: str, *, is_for_good: bool = False) -> None:
     is_for_good: it has lost its images, so that nobody could.
     """
     states = [Job.State.RUNNING, Job.State.EMBEDDING] if is_for_good else [Job.State.RUNNING]
-    Job.objects.filter(pk=job.pk, state__in=states).update(
+    failed = Job.objects.filter(pk=job.pk, state__in=states).update(
         state=Job.State.FAILED, finished_at=timezone.now(), message=storable(message)
     )
+    if failed:
+        note(job, message)
 
 
 @contextmanager
@@ -116,14 +132,19 @@ def failing(job: Job, *, by_hand: str, for_good: tuple[type[Exception], ...] = (
 
 def leave(job: Job) -> None:
     """Say that a job waits for a worker."""
-    Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(state=Job.State.WAITING)
+    if Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(state=Job.State.WAITING):
+        note(job, "Waiting for a worker.")
 
 
 def take(job_id: int) -> Job | None:
     """Take a job that waits for a worker; None where another worker has it, or it waits no longer."""
     waiting = Job.objects.filter(pk=job_id, state=Job.State.WAITING)
     is_mine = waiting.update(state=Job.State.RUNNING, heartbeat_at=timezone.now())
-    return Job.objects.get(pk=job_id) if is_mine else None
+    if not is_mine:
+        return None
+    job = Job.objects.get(pk=job_id)
+    note(job, "A worker has taken it.")
+    return job
 
 
 def count_start(job: Job) -> None:
@@ -139,21 +160,26 @@ def cancel(job: Job) -> bool:
         state=Job.State.FAILED, is_cancelled=True, finished_at=timezone.now(), message="Stopped before it began."
     )
     running = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, is_cancelled=False)
-    return bool(ended or running.update(is_cancelled=True))
+    asked = bool(ended or running.update(is_cancelled=True))
+    if asked:
+        note(job, "Stopped before it began." if ended else "Asked to stop.")
+    return asked
 
 
 def begin_again(job: Job) -> bool:
     """Take up a job that failed or was stopped, for another try; return whether this call did."""
-    return bool(
-        Job.objects.filter(pk=job.pk, state=Job.State.FAILED).update(
-            state=Job.State.RUNNING, is_cancelled=False, finished_at=None, message="", heartbeat_at=timezone.now()
-        )
+    begun = Job.objects.filter(pk=job.pk, state=Job.State.FAILED).update(
+        state=Job.State.RUNNING, is_cancelled=False, finished_at=None, message="", heartbeat_at=timezone.now()
     )
+    if begun:
+        note(job, "Begun again.")
+    return bool(begun)
 
 
 def finish(job: Job, message: str) -> None:
     """End a job that has done all it was asked to. message: what came of it, in a sentence."""
-    _end(job, Job.State.DONE, message=message)
+    if _end(job, Job.State.DONE, message=message):
+        note(job, message)
 
 
 def end_stale() -> int:
@@ -162,13 +188,20 @@ def end_stale() -> int:
     What a worker can go on with waits for one again, unless it was begun too often: then it is what kills workers.
     """
     stale = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER)
-    stale.filter(progress__n_starts__lt=MAX_STARTS, is_cancelled=False).update(
-        state=Job.State.WAITING, message="Its worker was killed. It goes on where it was."
-    )
+    resumable = stale.filter(progress__n_starts__lt=MAX_STARTS, is_cancelled=False)
+    _all(resumable, state=Job.State.WAITING, message="Its worker was killed. It goes on where it was.")
     stopped = "It was stopped before it was through. Run it again"
     ended = {"state": Job.State.FAILED, "finished_at": timezone.now()}
-    n_evaluations = stale.filter(kind=Job.Kind.EVALUATE).update(**ended, message=f"{stopped}.")
-    return n_evaluations + stale.update(**ended, message=f"{stopped}: it goes on where it was.")
+    n_evaluations = _all(stale.filter(kind=Job.Kind.EVALUATE), **ended, message=f"{stopped}.")
+    return n_evaluations + _all(stale, **ended, message=f"{stopped}: it goes on where it was.")
+
+
+def _all(stale: QuerySet[Job], *, message: str, **changes: Any) -> int:
+    """Change jobs and write the message into the log of each; return how many."""
+    with transaction.atomic():
+        ids = list(stale.select_for_update(of=("self",)).values_list("pk", flat=True))
+        JobLine.objects.bulk_create(JobLine(job_id=pk, text=message) for pk in ids)
+        return Job.objects.filter(pk__in=ids).update(message=message, **changes)
 
 
 def _end(job: Job, state: str, **changes: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 from celery import current_app
@@ -62,6 +63,53 @@ def n_workers(timeout_s: float = 1.0) -> int:
         return sum(not name.startswith("trainer") for answer in answers for name in answer)
     except Exception:  # noqa: BLE001 -- as above
         return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth:
+    """How many messages wait in a queue; n is None where the broker is out of reach."""
+
+    queue: str
+    turn: Turn
+    n: int | None
+
+
+def depths() -> list[Depth]:
+    """Return what waits for the workers, by queue and turn."""
+    places = [(settings.CELERY_TASK_DEFAULT_QUEUE, Turn.SOON), (settings.CELERY_TASK_DEFAULT_QUEUE, Turn.LATER)]
+    places.append((TRAINING, Turn.SOON))
+    return [Depth(queue=name, turn=turn, n=n_waiting(turn, name)) for name, turn in places]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A worker that answers: how many processes it has, and the names of the tasks that they are at."""
+
+    name: str
+    n_processes: int
+    queues: list[str]
+    tasks: list[str]
+
+
+def workers(timeout_s: float = 1.0) -> list[Worker]:
+    """Return the workers that answer within a time, by name; none where the broker is out of reach."""
+    try:
+        inspect = current_app.control.inspect(timeout=timeout_s)
+        stats = inspect.stats() or {}
+        # Those that have answered answer at once: they need not be waited for.
+        asked = current_app.control.inspect(destination=list(stats), timeout=timeout_s, limit=len(stats))
+        queues, active = (asked.active_queues() or {}, asked.active() or {}) if stats else ({}, {})
+    except Exception:  # noqa: BLE001 -- as above
+        return []
+    return [
+        Worker(
+            name=name,
+            n_processes=len(facts.get("pool", {}).get("processes", [])) or 1,
+            queues=sorted(one["name"] for one in queues.get(name, [])),
+            tasks=sorted(task["name"].rpartition(".")[2] for task in active.get(name, [])),
+        )
+        for name, facts in sorted(stats.items())
+    ]
 
 
 def _send(name: str, arguments: list[object], turn: Turn, name_of_queue: str | None = None) -> None:

@@ -1,0 +1,56 @@
+"""How quickly a job goes on, and when it will be through: from what whoever looked saw within the last minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.utils import timezone
+
+from search.models import Job
+from search.work.jobs import Standing
+
+_SECONDS_BACK = 60.0
+# From fewer seconds no speed can be told.
+_LEAST_SECONDS = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How far a job is, and its speed. n_total is 0, and left None, where nobody can tell."""
+
+    n_done: int
+    n_total: int
+    per_second: float | None
+    left: timedelta | None
+
+    @property
+    def per_minute(self) -> float | None:
+        return None if self.per_second is None else 60 * self.per_second
+
+
+def pace(job: Job, now: Standing | None) -> Pace:
+    """Look how far a running job is. now: how its images stand, of one that is waiting for their embeddings."""
+    n_done, n_total = _position(job, now)
+    seconds = (timezone.now() - job.started_at).total_seconds()
+    key = f"pace-{job.pk}-{job.state}"
+    seen: list[tuple[float, int]] = [one for one in cache.get(key, []) if seconds - one[0] <= _SECONDS_BACK]
+    cache.set(key, [*seen, (seconds, n_done)], 2 * _SECONDS_BACK)
+    # Whoever looks for the first time gets the mean since the job began.
+    since, n_then = seen[0] if seen and seconds - seen[0][0] >= _LEAST_SECONDS else (0.0, 0)
+    passed = seconds - since
+    per_second = (n_done - n_then) / passed if passed >= _LEAST_SECONDS and n_done > n_then else None
+    left = timedelta(seconds=(n_total - n_done) / per_second) if per_second and n_total else None
+    return Pace(n_done=n_done, n_total=n_total, per_second=per_second, left=left)
+
+
+def _position(job: Job, now: Standing | None) -> tuple[int, int]:
+    if job.state == Job.State.EMBEDDING and now is not None:
+        n_through = now.n_ready + now.n_refused
+        return n_through, n_through + now.n_pending
+    reading = job.progress.get("reading")
+    if job.kind == Job.Kind.IMPORT:
+        # While it reads, what it has found so far is no total.
+        return (reading["done"], reading["total"]) if reading else (job.n_done + job.n_failed, 0)
+    return job.n_done, job.n_total
