@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -26,15 +27,23 @@ def site() -> Iterator[Site]:
     with tempfile.TemporaryDirectory(prefix="imgsim-site-") as place:
         site = Site(Path(place))
         site.manage("migrate", "-v0")
-        # A copy: what is trained beside it in one run must not be there in the next.
-        kept, installed = CACHE / "mobilenet_v2", site.var / "encoders" / "mobilenet_v2"
-        if kept.is_dir():
-            shutil.copytree(kept, installed)
-        site.manage("install_encoder", "mobilenet_v2")
-        if not kept.is_dir():
-            shutil.copytree(installed, kept)
+        _install(site)
         with site.servers():
             yield site
+
+
+def _install(site: Site) -> None:
+    """Install mobilenet_v2 from the copy that is kept; of several processes that run tests, one makes that."""
+    kept, installed = CACHE / "mobilenet_v2", site.var / "encoders" / "mobilenet_v2"
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.is_dir():
+            site.manage("install_encoder", "mobilenet_v2")
+            shutil.copytree(installed, kept)
+            return
+    # A copy: what is trained beside it in one run must not be there in the next.
+    shutil.copytree(kept, installed)
+    site.manage("install_encoder", "mobilenet_v2")
 
 
 @pytest.fixture(scope="session")
