@@ -1,0 +1,277 @@
+"""Who may open what: every address and method by every role, and a private dataset that shows through nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.db import transaction
+from django.http.response import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from search.models import Dataset, Evaluation, Image, Job
+from tests.conftest import png
+
+AddImage = Callable[..., Image]
+ROLES = ("anonymous", "stranger", "member", "owner", "staff", "superuser")
+# Everybody; those who may see the dataset; its owner and staff with permissions; staff; those with permissions.
+ALL = "200 200 200 200 200 200"
+SEES = "404 404 200 200 200 200"
+STAFF = "302 403 403 403 200 200"
+RIGHTS = "302 403 403 403 403 200"
+SECRETS = ("Herbarium", "herbarium", "nightshade", "hemlock", "poison", "cellar", "first.png", "second.png")
+
+
+class Door(NamedTuple):
+    """An address, how it is asked for, and what each role is answered, in the order of ROLES."""
+
+    name: str
+    arguments: tuple[str, ...] = ()  # names of attributes of `World`, or what stands between quotes
+    method: str = "get"
+    answers: str = ALL
+    fields: str = ""  # of the query or the form
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A private dataset among public ones, and what there is of it."""
+
+    herbarium: str
+    image: Image
+    evaluation: Evaluation
+    job: Job
+    training: Job
+    users: dict[str, User | None]
+
+    def words(self) -> dict[str, str]:
+        """Return what stands for the placeholders of the table."""
+        return {
+            "slug": self.herbarium,
+            "image": str(self.image.pk),
+            "version": self.image.sha256[:12],
+            "evaluation": str(self.evaluation.pk),
+            "job": str(self.job.pk),
+            "training": str(self.training.pk),
+        }
+
+
+@pytest.fixture
+def world(add_image: AddImage, dataset: Dataset, django_user_model: type[User]) -> World:
+    make = django_user_model.objects.create_user
+    users: dict[str, User | None] = {
+        "anonymous": None,
+        "stranger": make("sam"),
+        "member": make("mary"),
+        "owner": make("olga"),
+        "staff": make("stan", is_staff=True),
+        "superuser": make("sue", is_staff=True, is_superuser=True),
+    }
+    herbarium = Dataset.objects.create(name="Herbarium", is_public=False, owner=users["owner"])
+    herbarium.groups.add(group := Group.objects.create(name="botanists"))
+    users["member"].groups.add(group)  # type: ignore[union-attr]
+    for n, colour in enumerate(["red", "orange", "blue", "navy"]):
+        add_image(colour, label="public warm" if n < 2 else "public cold")
+    job = Job.objects.create(kind="import", state="done", parameters={"path": "cellar", "dataset": "Herbarium"})
+    training = Job.objects.create(kind="train", state="failed", parameters={"preset": "linear-head"})
+    images = [
+        add_image(
+            content=png(colour, (65, 49)),
+            dataset=herbarium,
+            label="nightshade" if n < 2 else "hemlock",
+            tags=["poison"],
+            source=f"cellar/{'first' if n else 'second'}.png",
+            job=job,
+        )
+        for n, colour in enumerate(["red", "orange", "blue", "navy"])
+    ]
+    call_command("evaluate_search", dataset="herbarium")
+    return World(
+        herbarium=herbarium.slug,
+        image=images[0],
+        evaluation=Evaluation.objects.get(),
+        job=job,
+        training=training,
+        users=users,
+    )
+
+
+TABLE = [
+    Door("search"),
+    Door("search", fields="image={image}", answers="404 404 200 200 200 200"),
+    Door("search", fields="dataset={slug}&words=nightshade", answers="400 400 200 200 200 200"),
+    Door("search", method="post", answers="422 422 422 422 422 422"),
+    Door("results-file", ("'csv'",), fields="image={image}", answers=SEES),
+    Door("results-file", ("'json'",), fields="image={image}", answers=SEES),
+    Door("search-by-link", method="post", answers="422 422 422 422 422 422"),
+    Door("vote", method="post", answers="400 400 400 400 400 400"),
+    Door("keep-marks", method="post", fields="image={image}", answers="302 303 303 303 303 303"),
+    Door("regions", fields="image={image}", answers=SEES),
+    Door("why", ("image",), fields="image={image}", answers=SEES),
+    Door("selection", method="post", fields="do=json&chosen={image}", answers="303 303 200 200 200 200"),
+    Door("selection", method="post", fields="do=label&new_label=x&chosen={image}", answers="303 303 303 303 303 303"),
+    Door("undo-labels", method="post", answers="303 303 303 303 303 303"),
+    Door("query-picture", ("'none'",), answers="404 404 404 404 404 404"),
+    Door("image", ("image",), answers=SEES),
+    Door("picture", ("image", "version"), answers=SEES),
+    Door("thumbnail", ("image", "version"), answers=SEES),
+    Door("datasets"),
+    Door("dataset", ("slug",), answers=SEES),
+    Door("evaluate", ("slug",), answers="302 403 403 403 403 200"),
+    Door("evaluate", ("slug",), "post", answers="302 403 403 403 403 200"),
+    Door("comparison", ("slug",), answers=SEES),
+    Door("comparison-file", ("slug", "'csv'"), answers=SEES),
+    Door("evaluation", ("evaluation",), answers=SEES),
+    Door("evaluation-file", ("evaluation",), answers=SEES),
+    Door("jobs", answers=STAFF),
+    Door("job", ("job",), answers=STAFF),
+    Door("workers", answers=STAFF),
+    Door("stop-job", ("job",), "post", answers="302 403 403 403 403 302"),
+    Door("repeat-job", ("job",), "post", answers="302 403 403 403 403 404"),
+    Door("try-again", ("job",), "post", answers="302 403 403 403 403 302"),
+    Door("discard-job", ("job",), answers=RIGHTS),
+    Door("discard-job", ("job",), "post", answers="302 403 403 403 403 302"),
+    Door("bring-back", ("job",), "post", answers="302 403 403 403 403 302"),
+    Door("go-on-training", ("training",), "post", answers="302 403 403 403 403 302"),
+    Door("reconstructions", ("training",), answers="302 403 403 403 404 404"),
+    Door("train", answers=RIGHTS),
+    Door("train", method="post", answers=RIGHTS),
+    Door("encoders"),
+    Door("encoder", ("'colours'",)),
+    Door("make-default", ("'colours'",), answers=RIGHTS),
+    Door("make-default", ("'colours'",), "post", answers="302 403 403 403 403 302"),
+    Door("healthz"),
+    Door("readyz", answers="503 503 503 503 503 503"),
+    Door("login", answers="200 302 302 302 302 302"),
+    Door("login", method="post", answers="200 302 302 302 302 302"),
+    Door("logout", method="post", answers="302 302 302 302 302 302"),
+    Door("set_language", method="post", fields="language=de", answers="302 302 302 302 302 302"),
+    Door("api-1:openapi-json"),
+    Door("api-1:openapi-view"),
+    Door("api-1:search", method="post", fields="image_id={image}", answers=SEES),
+    Door("api-1:search", method="post", fields="image_id={image}&dataset={slug}", answers=SEES),
+    Door("api-1:search_by_another_method", answers="405 405 405 405 405 405"),
+]
+# Where nothing can be asked for: the root of the API only helps to make addresses.
+NO_DOORS = {"api-1:api-root"}
+
+
+@pytest.mark.parametrize("door", TABLE, ids=lambda door: f"{door.method} {door.name} {door.fields}".strip())
+def test_each_role_is_answered_as_it_should_be(world: World, door: Door) -> None:
+    words = world.words()
+    address = reverse(door.name, args=[part[1:-1] if part[0] == "'" else words[part] for part in door.arguments])
+    fields = dict(field.split("=") for field in door.fields.format(**words).split("&") if field)
+    given = []
+    for user in world.users.values():
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        # What one role changes, the next one finds as it was.
+        with transaction.atomic():
+            response = getattr(client, door.method)(address, fields)
+            _ = content_of(response)
+            transaction.set_rollback(True)
+        given.append(str(response.status_code))
+    assert dict(zip(ROLES, given, strict=True)) == dict(zip(ROLES, door.answers.split(), strict=True))
+
+
+def test_every_address_is_in_the_table() -> None:
+    named = {door.name for door in TABLE} | NO_DOORS
+    assert {name for name in names() if not name.startswith("admin:")} == named
+
+
+@pytest.mark.parametrize("role", ["anonymous", "stranger"])
+def test_a_private_dataset_shows_through_nowhere(world: World, role: str) -> None:
+    """What strangers can read, with a public picture that is nearly the private one, tells nothing of that."""
+    public = Image.objects.filter(dataset__is_public=True).order_by("pk")
+    client, near = Client(), public[0]
+    if user := world.users[role]:
+        client.force_login(user)
+    hidden = (*SECRETS, f"/images/{world.image.pk}/", world.image.sha256[:12])
+    for address in (
+        "/",
+        f"/?image={near.pk}",
+        f"/?image={near.pk}&image={public[1].pk}&less={public[3].pk}",
+        f"/?image={near.pk}&k=100&sort=date",
+        "/?words=png",
+        "/?tag=nothing",
+        "/datasets/",
+        "/datasets/colours/",
+        "/encoders/",
+        "/encoders/colours/",
+        f"/images/{near.pk}/",
+        f"/results.csv?image={near.pk}&k=100",
+        f"/results.json?image={near.pk}&k=100",
+        f"/regions.json?image={near.pk}",
+        "/images/999999999/",
+        "/datasets/nothing/",
+        f"/images/{world.image.pk}/",
+        f"/?image={world.image.pk}",
+        f"/?image={near.pk}&dataset=nothing",
+        "/api/openapi.json",
+    ):
+        text = content_of(client.get(address)).decode(errors="replace")
+        assert [secret for secret in hidden if secret in text.replace(address, "")] == [], address
+    for fields in ({"image_id": near.pk, "k": 100}, {"image_id": near.pk, "dataset": "nothing"}):
+        text = client.post("/api/v1/search", fields).text
+        assert [secret for secret in hidden if secret in text] == [], fields
+
+
+def test_absent_and_forbidden_look_alike(world: World) -> None:
+    client = Client()
+    absent, last = 10**9, Image.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    for there, nowhere in (
+        (f"/images/{last}/", f"/images/{absent}/"),
+        (f"/datasets/{world.herbarium}/", "/datasets/nothing-x/"),
+        (f"/evaluations/{world.evaluation.pk}/", f"/evaluations/{absent}/"),
+    ):
+        answers = [client.get(address) for address in (there, nowhere)]
+        assert answers[0].status_code == answers[1].status_code == 404
+        texts = [answer.text.replace(address, "") for answer, address in zip(answers, (there, nowhere), strict=True)]
+        assert strip_tokens(texts[0]) == strip_tokens(texts[1])
+    found = [client.post("/api/v1/search", {"image_id": pk}).text.replace(str(pk), "") for pk in (last, absent)]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_admin_is_for_staff_with_rights(world: World, role: str) -> None:
+    client = Client()
+    if user := world.users[role]:
+        client.force_login(user)
+    wanted = {"superuser": 200, "staff": 403}.get(role, 302)
+    for name in ("dataset", "image", "encoder", "job", "evaluation"):
+        assert client.get(f"/admin/search/{name}/").status_code == wanted
+
+
+@pytest.mark.parametrize("door", [one for one in TABLE if one.method == "post" and not one.name.startswith("api")])
+def test_nothing_is_changed_from_another_site(world: World, door: Door) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.users["superuser"])  # type: ignore[arg-type]
+    words = world.words()
+    address = reverse(door.name, args=[part[1:-1] if part[0] == "'" else words[part] for part in door.arguments])
+    assert client.post(address, dict(field.split("=") for field in door.fields.split("&") if field)).status_code == 403
+
+
+def names(resolver: URLResolver | None = None, space: str = "") -> Iterator[str]:
+    """Return the names of all addresses, with the spaces they are in."""
+    for one in (resolver or get_resolver()).url_patterns:
+        if isinstance(one, URLPattern):
+            yield f"{space}{one.name}"
+        else:
+            yield from names(one, f"{space}{one.namespace}:" if one.namespace else space)
+
+
+def content_of(response: HttpResponseBase) -> bytes:
+    """Return all of an answer, also of one that comes in pieces."""
+    return b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
+
+
+def strip_tokens(page: str) -> str:
+    """Return a page without the tokens of its forms, which are others each time."""
+    marker = 'name="csrfmiddlewaretoken" value="'
+    first, *rest = page.split(marker)
+    return first + "".join(part.partition('"')[2] for part in rest)
