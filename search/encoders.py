@@ -11,7 +11,7 @@ from django.db import transaction
 from embeddings import images, specs
 from embeddings.encoder import Encoder as Network
 from embeddings.encoder import EncoderDamaged, EncoderMissing, Processor
-from search.models import Encoder
+from search.models import Encoder, Job
 from search.text import is_storable
 
 logger = logging.getLogger(__name__)
@@ -38,11 +38,13 @@ def by_name(name: str) -> Encoder:
     """Return an encoder's row; the default one for an empty name. Raises NoEncoder naming those that exist."""
     if not name:
         return default()
-    encoder = Encoder.objects.filter(name=name).first() if is_storable(name) else None
+    encoder = Encoder.everything.filter(name=name).first() if is_storable(name) else None
     if encoder is None:
         known = ", ".join(Encoder.objects.values_list("name", flat=True)) or "none"
         hint = f" Run: manage.py install_encoder {name}" if name in specs.SPECS else ""
         raise NoEncoder(f"There is no encoder named {name!r}. Installed: {known}.{hint}")
+    if encoder.is_being_removed:
+        raise NoEncoder(f"{name} is being removed. Choose another encoder.")
     return encoder
 
 
@@ -107,11 +109,16 @@ def why_kept(encoder: Encoder) -> str:
     if encoder.is_default:
         return "it is the default one"
     heads = ", ".join(Encoder.objects.filter(spec__backbone=encoder.name).values_list("name", flat=True))
-    return f"it is the backbone of {heads}" if heads else ""
+    if heads:
+        return f"it is the backbone of {heads}"
+    trainings = Job.objects.filter(kind=Job.Kind.TRAIN, state__in=[Job.State.WAITING, Job.State.RUNNING])
+    training = trainings.filter(parameters__backbone=encoder.name).first()
+    return f"job {training.pk} trains on it" if training else ""
 
 
 def set_default(encoder: Encoder) -> None:
-    """Make an encoder the one that answers searches, in one transaction."""
+    """Make an encoder the one that answers searches, in one transaction. Raises NoEncoder where it is going."""
     with transaction.atomic():
         Encoder.objects.filter(is_default=True).exclude(pk=encoder.pk).update(is_default=False)
-        Encoder.objects.filter(pk=encoder.pk).update(is_default=True)
+        if not Encoder.objects.filter(pk=encoder.pk).update(is_default=True):
+            raise NoEncoder(f"{encoder.name} is being removed. Choose another encoder.")

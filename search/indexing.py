@@ -36,6 +36,13 @@ def is_valid(encoder: Encoder) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def exists(encoder: Encoder) -> bool:
+    """Return whether there is an index of the encoder, complete or not."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [index_name(encoder)])
+        return bool(cursor.fetchone()[0])
+
+
 def build(encoder: Encoder, report: Callable[[str], None] = logger.info) -> bool:
     """Build the encoder's index beside running searches and imports; return whether it was built now.
 

@@ -11,6 +11,7 @@ from search.models import Encoder
 from search.quality import auditing
 from search.training import running
 from search.work import reconciling
+from search.work import upkeep as upkeeping
 
 
 @worker_init.connect
@@ -57,6 +58,12 @@ def train(job_id: int) -> None:
 def evaluate(job_id: int) -> None:
     """Carry out an evaluation that somebody has asked for."""
     evaluation.carry_out_for_worker(job_id)
+
+
+@shared_task
+def upkeep(job_id: int) -> None:
+    """Carry out what somebody wants done with an encoder."""
+    upkeeping.carry_out(job_id)
 
 
 @shared_task

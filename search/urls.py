@@ -15,6 +15,7 @@ from search.views import (
     searching,
     selecting,
     training,
+    upkeep,
 )
 
 
@@ -67,6 +68,7 @@ urlpatterns = [
     path("encoders/", encoders.encoder_list, name="encoders"),
     path("encoders/<slug:name>/", encoders.encoder, name="encoder"),
     path("encoders/<slug:name>/default/", encoders.make_default, name="make-default"),
+    path("encoders/<slug:name>/remove/", upkeep.remove, name="remove-encoder"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

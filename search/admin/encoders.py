@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from search import encoders
+from search import encoders, removing
 from search.admin.rows import MadeElsewhere, count_of
 from search.language import wording
 from search.language.numbers import whole
@@ -36,6 +36,14 @@ class EncoderAdmin(MadeElsewhere):
     def has_delete_permission(self, request: HttpRequest, obj: Encoder | None = None) -> bool:
         """Searches need the default encoder, and linear heads their backbones."""
         return super().has_delete_permission(request, obj) and not (obj is not None and encoders.why_kept(obj))
+
+    def delete_model(self, request: HttpRequest, obj: Encoder) -> None:
+        """Leave it to the workers: an index and files go too, and vectors by the thousand."""
+        removing.ask(obj, request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Encoder]) -> None:
+        for one in queryset:
+            removing.ask(one, request.user)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

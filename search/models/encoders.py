@@ -14,8 +14,18 @@ from search.models.galleries import Dataset, Image
 from search.models.jobs import Job
 
 
+class ThoseInUse(models.Manager["Encoder"]):
+    """The encoders that are not being removed."""
+
+    def get_queryset(self) -> models.QuerySet[Encoder]:
+        return super().get_queryset().filter(is_being_removed=False)
+
+
 class Encoder(models.Model):
-    """A network that turns pictures into vectors. Its files lie in a folder of its name under ENCODERS_ROOT."""
+    """A network that turns pictures into vectors. Its files lie in a folder of its name under ENCODERS_ROOT.
+
+    While it is being removed it is of no use to anybody, and `objects` gives it to nobody.
+    """
 
     class Distance(models.TextChoices):
         COSINE = "cosine", _("Cosine")
@@ -38,6 +48,10 @@ class Encoder(models.Model):
         Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="encoders", verbose_name=_("job")
     )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
+    is_being_removed = models.BooleanField(default=False, editable=False)
+
+    objects = ThoseInUse()
+    everything = models.Manager["Encoder"]()
 
     class Meta:
         ordering = ["-is_default", "name"]

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 
 class Job(models.Model):
-    """A long piece of work that somebody may want to watch: an import, a training, an evaluation."""
+    """A long piece of work that somebody may want to watch: an import, a training, the removal of an encoder."""
 
     class Kind(models.TextChoices):
         IMPORT = "import", pgettext_lazy("job", "Import")
@@ -21,6 +21,8 @@ class Job(models.Model):
         INDEX = "index", pgettext_lazy("job", "Index")
         TRAIN = "train", pgettext_lazy("job", "Train")
         EVALUATE = "evaluate", pgettext_lazy("job", "Evaluate")
+        INSTALL = "install", pgettext_lazy("job", "Install")
+        REMOVE = "remove", pgettext_lazy("job", "Remove")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting for a worker")

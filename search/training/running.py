@@ -63,7 +63,10 @@ def free_name(wanted: str, otherwise: str) -> str:
 
 
 def _is_taken(name: str) -> bool:
-    return Encoder.objects.filter(name=name).exists() or (settings.ENCODERS_ROOT / name).exists()
+    # That address is a page of its own.
+    return (
+        name == "install" or Encoder.everything.filter(name=name).exists() or (settings.ENCODERS_ROOT / name).exists()
+    )
 
 
 def begin(wanted: Wanted) -> Job:

@@ -173,7 +173,7 @@ def _install(job: Job, folder: Path) -> Encoder:
     job.refresh_from_db(fields=["progress"])
     history = job.progress.get("history", [])
     tested = {name: job.progress[name] for name in _TESTED if name in job.progress}
-    encoder, _ = Encoder.objects.get_or_create(
+    encoder, _ = Encoder.everything.get_or_create(
         name=spec.name,
         defaults={
             "family": spec.family,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from search import encoders, indexing
+from search import encoders, indexing, removing
 from search.language import numbers
 from search.models import Dataset, Encoder, Evaluation, Image
 from search.reports import standing
@@ -64,6 +64,7 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
     facts = shown.spec.get("training", {}) if request.user.is_staff else {}
     context = {
         "row": _installed(shown, n_images),
+        "removal": removing.job_of(shown) if request.user.is_staff else None,
         "exact_up_to": settings.EXACT_SEARCH_UP_TO,
         "training": [(key, words, _shown(facts[key])) for key, words in TRAINING_FACTS.items() if key in facts],
         "facts": facts,
@@ -93,7 +94,7 @@ def _visible(request: HttpRequest) -> tuple[QuerySet[Encoder], int]:
     visible = Dataset.objects.visible_to(request.user)
     n_images = Image.objects.filter(dataset__in=visible).exclude(status=Image.Status.REFUSED).count()
     counted = Count("embeddings", filter=Q(embeddings__dataset__in=visible))
-    return Encoder.objects.annotate(n_embedded=counted), n_images
+    return Encoder.everything.annotate(n_embedded=counted), n_images
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -44,6 +44,11 @@ def send_evaluate(job_id: int) -> None:
     _send("search.tasks.evaluate", [job_id], Turn.LATER)
 
 
+def send_upkeep(job_id: int) -> None:
+    """Ask the workers to carry out what somebody wants done with an encoder; pictures go before."""
+    _send("search.tasks.upkeep", [job_id], Turn.LATER)
+
+
 def n_waiting(turn: Turn, name: str = settings.CELERY_TASK_DEFAULT_QUEUE) -> int | None:
     """Return how many messages of a turn wait in a queue, or None where the broker is out of reach."""
     if turn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # At most so many images are sent again in one sweep; the next one, a minute later, sends the following.
 MOST_SENT = 20_000
 _N_SENT_AT_ONCE = 5_000
+# What `upkeep` carries out.
+_UPKEEP = (Job.Kind.REMOVE,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,9 @@ def reconcile() -> Swept:
     n_ended = jobs.end_stale()
     for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
         n_ended += jobs.settle(job_id)
-    _send_waiting(Job.Kind.TRAIN, Turn.SOON, queue.TRAINING, queue.send_train)
-    _send_waiting(Job.Kind.EVALUATE, Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_evaluate)
+    _send_waiting([Job.Kind.TRAIN], Turn.SOON, queue.TRAINING, queue.send_train)
+    _send_waiting([Job.Kind.EVALUATE], Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_evaluate)
+    _send_waiting(_UPKEEP, Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_upkeep)
     try:
         default = encoders.default()
     except encoders.NoEncoder:
@@ -58,9 +61,9 @@ def reconcile() -> Swept:
     return Swept(n_sent=n_sent, n_jobs_ended=n_ended)
 
 
-def _send_waiting(kind: str, turn: Turn, name_of_queue: str, send: Callable[[int], None]) -> None:
+def _send_waiting(kinds: Sequence[str], turn: Turn, name_of_queue: str, send: Callable[[int], None]) -> None:
     """Send again the jobs that wait for a worker, where no message tells of any."""
-    waiting = Job.objects.filter(kind=kind, state=Job.State.WAITING).order_by("pk")
+    waiting = Job.objects.filter(kind__in=kinds, state=Job.State.WAITING).order_by("pk")
     if waiting.exists() and queue.n_waiting(turn, name_of_queue) == 0:
         for job_id in waiting.values_list("pk", flat=True):
             send(job_id)
