@@ -49,9 +49,9 @@ def protocol(options: dict[str, Any]) -> Protocol:
 
 def embed(encoders: list[Encoder], wanted: Protocol, bars: Bars) -> None:
     """Give encoders the vectors that they lack. Raises encoders.NoEncoder, local_workers.EmbeddingStopped."""
+    dataset_ids = sorted({wanted.dataset.pk, wanted.queries_dataset.pk})
     for encoder in encoders:
-        for dataset_id in sorted({wanted.dataset.pk, wanted.queries_dataset.pk}):
-            filling.fill(encoder, dataset_id, here=True, waits=True, bars=bars)
+        filling.fill(encoder, dataset_ids, here=True, waits=True, bars=bars)
 
 
 def _dataset(name: str) -> Dataset:

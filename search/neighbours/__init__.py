@@ -1,6 +1,6 @@
 """The only place where images are ordered by their distance to a vector: which may answer, and which are nearest."""
 
-from search.neighbours.counting import compact, sizes
+from search.neighbours.counting import compact, sizes, totals
 from search.neighbours.hits import Answer, Hit
 from search.neighbours.ranking import MAX_HITS, Place, index_name, nearest
 from search.neighbours.scope import Scope, conditions, count, image_conditions, parameters
@@ -19,4 +19,5 @@ __all__ = [
     "nearest",
     "parameters",
     "sizes",
+    "totals",
 ]

@@ -23,6 +23,17 @@ def sizes(encoder: Encoder, dataset_ids: Iterable[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
+def totals(dataset_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many images of some datasets each encoder has embedded, by its id; those without any are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT encoder_id, sum(n)::bigint FROM search_embeddingcount "
+            "WHERE dataset_id = ANY(%s) GROUP BY encoder_id HAVING sum(n) > 0",
+            [list(dataset_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
 def compact() -> None:
     """Put the rows of each encoder and dataset together, where there are many; the sums stay what they are."""
     with connection.cursor() as cursor:

@@ -101,7 +101,7 @@ def _fit_head(job: Job, bars: Bars) -> Report:
     with jobs.failing(job, by_hand="Stopped by hand."):
         request = linear_head.from_parameters(job.parameters)
         fitted = linear_head.fit(request, job)
-        filled = filling.fill(fitted.encoder, request.dataset.pk, here=True, waits=True, bars=bars)
+        filled = filling.fill(fitted.encoder, [request.dataset.pk], here=True, waits=True, bars=bars)
         n_embedded = filled.n_missing - filled.n_left
         jobs.move_on(job, n_done=n_embedded, n_failed=filled.n_left, n_total=filled.n_missing)
         jobs.finish(job, f"{fitted.encoder.name} can be searched with. It is not the default encoder.")
@@ -126,7 +126,7 @@ def carry_out(job: Job, *, embeds: bool, bars: Bars) -> Report:
     encoder = runs.carry_out(job, bars)
     dataset, n_embedded = runs.dataset_of(job), 0
     if embeds and dataset is not None:
-        filled = filling.fill(encoder, dataset.pk, here=True, waits=True, bars=bars)
+        filled = filling.fill(encoder, [dataset.pk], here=True, waits=True, bars=bars)
         n_embedded = filled.n_missing - filled.n_left
     job.refresh_from_db()
     return Report(
@@ -171,7 +171,7 @@ def carry_out_for_worker(job_id: int) -> None:
         return
     dataset = runs.dataset_of(job)
     if dataset is not None:
-        reconciling.send(report.encoder, reconciling.missing_ids(report.encoder, dataset.pk))
+        reconciling.send(report.encoder, reconciling.missing_ids(report.encoder, [dataset.pk]))
 
 
 def send(job: Job) -> None:

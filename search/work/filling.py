@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embeddings.encoder import HeadedEncoder
@@ -26,15 +27,15 @@ class Filled:
     n_left: int
 
 
-def fill(encoder: Encoder, dataset_id: int | None, *, here: bool, waits: bool, bars: Bars) -> Filled:
-    """Embed the images of a dataset (None: of all) that an encoder has not embedded.
+def fill(encoder: Encoder, dataset_ids: Sequence[int] | None, *, here: bool, waits: bool, bars: Bars) -> Filled:
+    """Embed the images of some datasets (None: of all) that an encoder has not embedded.
 
     here: in processes of this command, else by the workers, which are waited for only if `waits`.
     Raises encoders.NoEncoder, before anything is sent, where the encoder's files cannot be used, and
     local_workers.EmbeddingStopped where embedding here does not go on.
     """
     network = encoders.network(encoder)
-    ids = missing = reconciling.missing_ids(encoder, dataset_id)
+    ids = missing = reconciling.missing_ids(encoder, dataset_ids)
     if isinstance(network, HeadedEncoder):
         ids = _turn(encoder, network, missing, bars)
     if here:
@@ -42,8 +43,8 @@ def fill(encoder: Encoder, dataset_id: int | None, *, here: bool, waits: bool, b
     else:
         reconciling.send(encoder, ids)
         if waits:
-            _wait(encoder, dataset_id, len(ids), bars)
-    n_left = reconciling.n_missing(encoder, dataset_id)
+            _wait(encoder, dataset_ids, len(ids), bars)
+    n_left = reconciling.n_missing(encoder, dataset_ids)
     if indexing.is_worthwhile(encoder) and (here or waits):
         bars.move("indexing", 0, 1, f"building the index of {encoder.name}")
         indexing.build(encoder, report=lambda _: None)
@@ -72,12 +73,12 @@ def _fill_here(encoder: Encoder, ids: list[int], bars: Bars) -> None:
         local.close()
 
 
-def _wait(encoder: Encoder, dataset_id: int | None, n_missing: int, bars: Bars) -> None:
+def _wait(encoder: Encoder, dataset_ids: Sequence[int] | None, n_missing: int, bars: Bars) -> None:
     """Wait until nothing is missing, or what is left does not move and is in no queue."""
     turn = Turn.SOON if encoder.is_default else Turn.LATER
     moved_at, last = time.monotonic(), n_missing
     while last:
-        n_left = reconciling.n_missing(encoder, dataset_id)
+        n_left = reconciling.n_missing(encoder, dataset_ids)
         _show(n_missing - n_left, n_missing, bars)
         if n_left != last:
             moved_at, last = time.monotonic(), n_left

@@ -13,7 +13,7 @@ from django.utils import timezone
 from search import embedding, encoders, indexing, neighbours, trash
 from search.embedding import BATCH_SIZE
 from search.files import storage
-from search.models import Embedding, Encoder, Image, Job
+from search.models import Dataset, Embedding, Encoder, Image, Job
 from search.quality import auditing, calibrating
 from search.work import jobs, queue
 from search.work.queue import Turn
@@ -95,22 +95,26 @@ def send(encoder: Encoder, image_ids: list[int]) -> None:
             queue.send_embed(encoder.pk, batch, turn)
 
 
-def missing_ids(encoder: Encoder, dataset_id: int | None = None) -> list[int]:
-    """Return the ids of ready images without a vector of an encoder; for the default one, of waiting images too."""
-    return list(_missing(encoder, dataset_id).order_by("pk").values_list("pk", flat=True))
+def missing_ids(encoder: Encoder, dataset_ids: Sequence[int] | None = None) -> list[int]:
+    """Return the ids of ready images without a vector of an encoder; for the default one, of waiting images too.
+
+    dataset_ids: only of these datasets; None for all that are not in the trash.
+    """
+    return list(_missing(encoder, dataset_ids).order_by("pk").values_list("pk", flat=True))
 
 
-def n_missing(encoder: Encoder, dataset_id: int | None = None) -> int:
+def n_missing(encoder: Encoder, dataset_ids: Sequence[int] | None = None) -> int:
     """Return how many `missing_ids` there are."""
-    return _missing(encoder, dataset_id).count()
+    return _missing(encoder, dataset_ids).count()
 
 
-def _missing(encoder: Encoder, dataset_id: int | None) -> QuerySet[Image]:
+def _missing(encoder: Encoder, dataset_ids: Sequence[int] | None) -> QuerySet[Image]:
     statuses = [Image.Status.READY, Image.Status.PENDING] if encoder.is_default else [Image.Status.READY]
     lacking = Image.objects.filter(status__in=statuses).exclude(
         pk__in=Embedding.objects.filter(encoder=encoder).values("image")
     )
-    return lacking if dataset_id is None else lacking.filter(dataset_id=dataset_id)
+    # Nobody misses what is in the trash.
+    return lacking.filter(dataset__in=Dataset.objects.all() if dataset_ids is None else dataset_ids)
 
 
 def batches(ids: list[int], size: int = BATCH_SIZE) -> Iterator[list[int]]:

@@ -29,9 +29,8 @@ class Command(BaseCommand):
         try:
             encoder = encoders.by_name(options["encoder"])
             dataset_ids = scope_of_command(options["dataset"]).dataset_ids
-            dataset_id = dataset_ids[0] if options["dataset"] else None
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
-                filled = filling.fill(encoder, dataset_id, here=options["sync"], waits=options["wait"], bars=bars)
+                filled = filling.fill(encoder, dataset_ids, here=options["sync"], waits=options["wait"], bars=bars)
         except (encoders.NoEncoder, UnknownDataset, EmbeddingStopped) as error:
             raise CommandError(str(error)) from error
         is_over = options["sync"] or options["wait"]

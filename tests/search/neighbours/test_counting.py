@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.models import Count
 
 from search.models import Dataset, Embedding, EmbeddingCount, Encoder, Image
-from search.neighbours import Scope, compact, count, sizes
+from search.neighbours import Scope, compact, count, sizes, totals
 from search.vectors import write
 from tests.search.neighbours.drawn import fill, unit_vectors
 
@@ -75,3 +75,12 @@ def test_images_that_a_scope_leaves_out_are_not_counted(encoder: Encoder) -> Non
     assert count(encoder, scope) == 9
     assert count(encoder, scope.without(ids[0], ids[1], elsewhere)) == 7
     assert count(encoder, Scope(dataset_ids=(dataset.pk, other.pk), formats=("PNG",))) == 13
+
+
+def test_they_add_up_for_each_encoder(encoder: Encoder) -> None:
+    other = Encoder.objects.create(name="other", family="fake", dim=16, weights_sha256="1" * 64)
+    first, second = fill(encoder, "a", unit_vectors(12)), fill(encoder, "b", unit_vectors(5))
+    write(other, list(Image.objects.filter(dataset=first).values_list("pk", flat=True)), unit_vectors(12))
+    assert totals([first.pk, second.pk]) == {encoder.pk: 17, other.pk: 12}
+    assert totals([second.pk]) == {encoder.pk: 5}
+    assert totals([]) == {}
