@@ -80,8 +80,12 @@ def drop(encoder: Encoder) -> None:
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index_name(encoder)}")
 
 
-def progress() -> tuple[int, int] | None:
-    """Return (done, total) blocks of the index that is being built, or None."""
+def progress() -> int | None:
+    """Return how many vectors the index that is being built has taken in; None where none is being built."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tuples_done, tuples_total FROM pg_stat_progress_create_index LIMIT 1")
-        return cursor.fetchone()
+        cursor.execute(
+            "SELECT tuples_done FROM pg_stat_progress_create_index "
+            "WHERE datname = current_database() AND relid = to_regclass('search_embedding')"
+        )
+        row = cursor.fetchone()
+    return row and int(row[0])

@@ -10,7 +10,7 @@ from embeddings.encoder import HeadedEncoder
 from search import encoders, heads, indexing
 from search.models import Encoder
 from search.progress import Bars
-from search.work import queue, reconciling
+from search.work import index_builds, queue, reconciling
 from search.work.local_workers import LocalWorkers
 from search.work.queue import Turn
 
@@ -47,7 +47,7 @@ def fill(encoder: Encoder, dataset_ids: Sequence[int] | None, *, here: bool, wai
     n_left = reconciling.n_missing(encoder, dataset_ids)
     if indexing.is_worthwhile(encoder) and (here or waits):
         bars.move("indexing", 0, 1, f"building the index of {encoder.name}")
-        indexing.build(encoder, report=lambda _: None)
+        index_builds.build(encoder, report=lambda _: None)
     return Filled(n_missing=len(missing), n_left=n_left)
 
 

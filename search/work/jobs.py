@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 STALE_AFTER = timedelta(minutes=5)
 MAX_STARTS = 3
 _SECONDS_BETWEEN_BEATS = 30.0
+_SECONDS_BETWEEN_LOOKS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,31 @@ class Heart:
         if time.monotonic() - self._written_at > _SECONDS_BETWEEN_BEATS:
             Job.objects.filter(pk=self._job_id).update(heartbeat_at=timezone.now())
             self._written_at = time.monotonic()
+
+
+@contextmanager
+def looked_after(job: Job, look: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Keep a job's heart beating while what is done inside takes long and says nothing.
+
+    look: called every few seconds, in a thread beside, which has a connection of its own.
+    """
+    over = threading.Event()
+
+    def beat() -> None:
+        try:
+            while not over.wait(_SECONDS_BETWEEN_LOOKS):
+                Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now())
+                look()
+        finally:
+            connection.close()  # that of this thread
+
+    thread = threading.Thread(target=beat, name=f"look-after-{job.pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def wait_for_embeddings(job: Job) -> None:
@@ -192,8 +219,9 @@ def end_stale() -> int:
     _all(resumable, state=Job.State.WAITING, message="Its worker was killed. It goes on where it was.")
     stopped = "It was stopped before it was through. Run it again"
     ended = {"state": Job.State.FAILED, "finished_at": timezone.now()}
-    n_evaluations = _all(stale.filter(kind=Job.Kind.EVALUATE), **ended, message=f"{stopped}.")
-    return n_evaluations + _all(stale, **ended, message=f"{stopped}: it goes on where it was.")
+    begun_anew = [Job.Kind.EVALUATE, Job.Kind.INDEX]
+    n_anew = _all(stale.filter(kind__in=begun_anew), **ended, message=f"{stopped}.")
+    return n_anew + _all(stale, **ended, message=f"{stopped}: it goes on where it was.")
 
 
 def _all(stale: QuerySet[Job], *, message: str, **changes: Any) -> int:

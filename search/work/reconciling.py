@@ -15,7 +15,7 @@ from search.embedding import BATCH_SIZE
 from search.files import storage
 from search.models import Dataset, Embedding, Encoder, Image, Job
 from search.quality import auditing, calibrating
-from search.work import jobs, queue
+from search.work import index_builds, jobs, queue
 from search.work.queue import Turn
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def _send_waiting(kinds: Sequence[str], turn: Turn, name_of_queue: str, send: Ca
 def after_load(default: Encoder) -> int:
     """Build the indexes that are worthwhile and missing; send ready images to the other encoders. Return how many."""
     for encoder in Encoder.objects.all():
-        if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder) and indexing.build(encoder):
+        if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder) and index_builds.build(encoder):
             auditing.audit(encoder)
     calibrating.learn_rarity(default)
     if queue.n_waiting(Turn.LATER) != 0:

@@ -7,10 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders, indexing
+from search.work import index_builds
 
 
 class Command(BaseCommand):
-    help = "Build the index of an encoder, beside running searches; one that stands is left alone."
+    help = (
+        "Build the index of an encoder, beside running searches; one that stands is left alone. A long build shows on "
+        "the page of the jobs how far it is."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--encoder", default="", metavar="NAME", help="default: the site's default encoder")
@@ -23,5 +27,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if options["again"]:
             indexing.drop(encoder)
-        built = indexing.build(encoder, report=self.stdout.write)
+        built = index_builds.build(encoder, report=self.stdout.write)
         self.stdout.write(f"The index of {encoder.name} was built." if built else "Nothing had to be built.")

@@ -1,0 +1,82 @@
+"""A long index build is a job that shows how far it is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+
+from search import indexing, vectors
+from search.models import Dataset, Encoder, Image, Job
+from search.work import index_builds, jobs, reconciling
+
+pytestmark = pytest.mark.django_db(transaction=True)  # an index is built outside transactions
+
+
+@pytest.fixture
+def large(settings: Any) -> Encoder:
+    """An encoder with 200 vectors, where 100 are compared one by one at most."""
+    settings.EXACT_SEARCH_UP_TO = 100
+    encoder = Encoder.objects.create(name="random", family="fake", dim=16, weights_sha256="0" * 64, is_default=True)
+    dataset = Dataset.objects.create(name="Many")
+    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready"}
+    images = Image.objects.bulk_create(Image(dataset=dataset, sha256=f"{n:064d}", **facts) for n in range(200))
+    found = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32)
+    vectors.write(encoder, [image.pk for image in images], found)
+    return encoder
+
+
+def test_what_follows_a_load_makes_a_job_of_it(large: Encoder, monkeypatch: Any) -> None:
+    monkeypatch.setattr(reconciling.queue, "n_waiting", lambda *_: 0)
+    reconciling.after_load(large)
+    job = Job.objects.get()
+    assert (job.kind, job.state, job.n_done, job.n_total) == ("index", "done", 200, 200)
+    assert job.message == "The index of random is built."
+    reconciling.after_load(large)
+    assert Job.objects.count() == 1
+    call_command("build_index", again=True)
+    assert Job.objects.count() == 2
+
+
+def test_below_the_threshold_it_is_built_without(large: Encoder, settings: Any) -> None:
+    settings.EXACT_SEARCH_UP_TO = 1000
+    assert index_builds.build(large)
+    assert indexing.is_valid(large)
+    assert not Job.objects.exists()
+
+
+def test_it_shows_how_far_it_is(large: Encoder, monkeypatch: Any) -> None:
+    monkeypatch.setattr(jobs, "_SECONDS_BETWEEN_LOOKS", 0.01)
+    told: list[int | None] = [None]
+    monkeypatch.setattr(indexing, "progress", lambda: told[0])
+
+    def build(*_: object) -> bool:
+        told[0] = 123
+        until = time.monotonic() + 10
+        while Job.objects.get().n_done != 123 and time.monotonic() < until:
+            time.sleep(0.01)
+        seen.append(Job.objects.get().n_done)
+        return True
+
+    seen: list[int] = []
+    monkeypatch.setattr(indexing, "build", build)
+    index_builds.build(large)
+    assert seen == [123]
+    assert Job.objects.get().n_done == 200
+
+
+def test_one_that_another_process_builds_is_left_to_that(large: Encoder, monkeypatch: Any) -> None:
+    monkeypatch.setattr(indexing, "build", lambda *_: False)
+    assert not index_builds.build(large)
+    assert not Job.objects.exists()
+
+
+def test_a_build_that_breaks_off_says_why(large: Encoder, monkeypatch: Any) -> None:
+    monkeypatch.setattr(indexing, "build", lambda *_: (_ for _ in ()).throw(MemoryError("not enough memory")))
+    with pytest.raises(MemoryError):
+        index_builds.build(large)
+    job = Job.objects.get()
+    assert (job.state, job.message) == ("failed", "not enough memory")
