@@ -42,11 +42,24 @@ LEAST_TAG_PROBABILITY = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refused:
+    """An image that could not be embedded, and why."""
+
+    image_id: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What became of a batch."""
 
     n_embedded: int = 0
-    n_refused: int = 0
+    refused: tuple[Refused, ...] = ()
+
+    @property
+    def n_refused(self) -> int:
+        return len(self.refused)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +114,8 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
         _write(encoder, done, vectors, tags)
         _refuse(refused)
     _remove_thumbnails_of_deleted([task for task, _ in done if task.is_new])
-    return Outcome(n_embedded=len(done), n_refused=len(refused))
+    told = [Refused(image_id=task.id, code=error.code, reason=error.reason) for task, error in refused]
+    return Outcome(n_embedded=len(done), refused=tuple(told))
 
 
 def _remove_thumbnails_of_deleted(tasks: list[_Task]) -> None:

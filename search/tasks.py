@@ -10,7 +10,7 @@ from search.evaluation import running as evaluation
 from search.models import Encoder
 from search.quality import auditing
 from search.training import running
-from search.work import reconciling
+from search.work import embedding_jobs, reconciling
 from search.work import upkeep as upkeeping
 
 
@@ -33,10 +33,12 @@ def check_connection(**_: object) -> None:
 
 
 @shared_task
-def embed(encoder_id: int, image_ids: list[int]) -> None:
-    """Embed a batch of images."""
+def embed(encoder_id: int, image_ids: list[int], job_id: int | None = None) -> None:
+    """Embed a batch of images, of a job where one is named."""
     encoder = Encoder.objects.filter(pk=encoder_id).first()
-    if encoder is not None:
+    if encoder is not None and job_id is not None:
+        embedding_jobs.embed(encoder, image_ids, job_id)
+    elif encoder is not None:
         embedding.embed(encoder, image_ids)
 
 

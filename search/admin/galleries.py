@@ -20,7 +20,7 @@ from search.holding import deleting
 from search.language import wording
 from search.language.numbers import whole
 from search.models import Dataset, Embedding, Encoder, Image
-from search.work import reconciling
+from search.work import missing
 
 MAX_LABELS = 40
 IMAGE_FACTS = [
@@ -183,6 +183,6 @@ class ImageAdmin(MadeElsewhere):
             return
         ids = list(images.order_by("pk").values_list("pk", flat=True))
         n_waiting = embedding.forget(ids)
-        reconciling.send(encoder, ids)
+        missing.send(encoder, ids)
         told = ngettext("%(n)s image waits for the workers.", "%(n)s images wait for the workers.", n_waiting)
         self.message_user(request, told % {"n": whole(n_waiting)}, messages.SUCCESS)

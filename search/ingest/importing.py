@@ -21,7 +21,7 @@ from search.models import Dataset, Encoder, Image, Job
 from search.paths import user_path
 from search.progress import Bars
 from search.text import is_storable, storable
-from search.work import jobs, queue, reconciling
+from search.work import jobs, missing, queue
 from search.work.local_workers import EmbeddingStopped, LocalWorkers
 
 _SECONDS_BETWEEN_LOOKS = 0.3
@@ -188,7 +188,7 @@ def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | Non
         if local:
             local.send(image_ids)
             return
-        reconciling.send(encoder, image_ids)
+        missing.send(encoder, image_ids)
 
     tally = rows.Tally()
     for tally in rows.read_all(plan, job, send):

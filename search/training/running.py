@@ -18,7 +18,7 @@ from search.training import linear_head, requests, runs
 from search.training.dividing import CannotTrain
 from search.training.linear_head import HeadRequest
 from search.training.requests import Wanted
-from search.work import filling, jobs, queue, reconciling
+from search.work import filling, jobs, missing, queue
 from search.work.local_workers import EmbeddingStopped
 
 logger = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ def carry_out_for_worker(job_id: int) -> None:
         return
     dataset = runs.dataset_of(job)
     if dataset is not None:
-        reconciling.send(report.encoder, reconciling.missing_ids(report.encoder, [dataset.pk]))
+        missing.send(report.encoder, missing.missing_ids(report.encoder, [dataset.pk]))
 
 
 def send(job: Job) -> None:

@@ -21,6 +21,7 @@ from search.reports import standing
 from search.training import runs
 from search.training.curves import curves
 from search.views.guarding import staff_only
+from search.work import embedding_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,9 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "row": _installed(shown, sum(one.n_embedded for one in covered), sum(one.n_images for one in covered)),
         "covered": covered,
+        "may_change": (may_change := _may_change(request) and not shown.is_being_removed),
+        "may_embed": may_change and any(one.n_missing for one in covered),
+        "embedding": embedding_jobs.live(shown) if request.user.is_staff else None,
         "removal": removing.job_of(shown) if request.user.is_staff else None,
         "exact_up_to": settings.EXACT_SEARCH_UP_TO,
         "training": [(key, words, _shown(facts[key])) for key, words in TRAINING_FACTS.items() if key in facts],
@@ -75,6 +79,11 @@ def encoder(request: HttpRequest, name: str) -> HttpResponse:
         "reconstructions_of": shown.job if facts and shown.job and runs.reconstructions(shown.job) else None,
     }
     return render(request, "search/encoder.html", context)
+
+
+def _may_change(request: HttpRequest) -> bool:
+    """Return whether one may choose what is done with encoders."""
+    return request.user.is_staff and request.user.has_perm("search.change_encoder")
 
 
 def _evaluations(request: HttpRequest, encoder: Encoder) -> QuerySet[Evaluation]:

@@ -30,18 +30,23 @@ PERMISSIONS = {
     Job.Kind.IMPORT: "search.change_image",
     Job.Kind.TRAIN: "search.add_encoder",
     Job.Kind.EVALUATE: "search.add_evaluation",
+    Job.Kind.EMBED: "search.change_encoder",
 }
 _WHEN_STOPPED = {
     Job.Kind.IMPORT: gettext_lazy("It stops in a moment. What it has read so far stays."),
     Job.Kind.TRAIN: gettext_lazy("It stops in a moment, and keeps what its last whole epoch gave."),
     Job.Kind.EVALUATE: gettext_lazy("It stops in a moment, and keeps the encoders that are evaluated."),
+    Job.Kind.EMBED: gettext_lazy("It stops in a moment, and what was embedded stays."),
 }
 _ENDED = (Job.State.DONE, Job.State.FAILED)
 
 
 def may_stop(user: User | AnonymousUser, job: Job) -> bool:
     """Return whether a job can be stopped, and by this user."""
-    can_be = job.state in (Job.State.WAITING, Job.State.RUNNING) and not job.is_cancelled
+    states = [Job.State.WAITING, Job.State.RUNNING]
+    if job.kind == Job.Kind.EMBED:
+        states.append(Job.State.EMBEDDING)
+    can_be = job.state in states and not job.is_cancelled
     return can_be and job.kind in PERMISSIONS and user.has_perm(PERMISSIONS[Job.Kind(job.kind)])
 
 

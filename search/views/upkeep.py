@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
 
 from search import encoders, removing
 from search.language.wording import told
-from search.models import Encoder
+from search.models import Dataset, Encoder
 from search.removing import CannotRemove
-from search.views.jobs import staff_only
+from search.views.guarding import staff_only
+from search.work import embedding_jobs
+
+
+@require_POST
+@staff_only
+def embed(request: HttpRequest, name: str) -> HttpResponse:
+    """Leave it to the workers to embed what an encoder lacks in the chosen datasets, and lead to the job of it."""
+    encoder = _changeable(request, name)
+    if going := embedding_jobs.live(encoder):
+        messages.info(request, _("%(name)s is embedding already.") % {"name": encoder.name})
+        return redirect(going)
+    visible = Dataset.objects.visible_to(request.user)
+    chosen = list(visible.filter(slug__in=request.POST.getlist("dataset")).values_list("pk", flat=True))
+    if not chosen:
+        messages.warning(request, _("Choose at least one dataset to embed."))
+        return redirect("encoder", encoder.name)
+    is_all = set(chosen) == set(Dataset.objects.values_list("pk", flat=True))
+    return redirect(embedding_jobs.ask(encoder, None if is_all else chosen, request.user))
+
+
+@require_POST
+@staff_only
+def embed_imports(request: HttpRequest, name: str) -> HttpResponse:
+    """Say whether an encoder embeds every import from now on, after the default one."""
+    encoder = _changeable(request, name)
+    encoder.embeds_imports = request.POST.get("on") == "1"
+    encoder.save(update_fields=["embeds_imports"])
+    said = _("%(name)s embeds every import.") if encoder.embeds_imports else _("%(name)s embeds no imports.")
+    messages.success(request, said % {"name": encoder.name})
+    return redirect("encoder", encoder.name)
+
+
+def _changeable(request: HttpRequest, name: str) -> Encoder:
+    if not request.user.has_perm("search.change_encoder"):
+        raise PermissionDenied("You may not change encoders.")
+    return get_object_or_404(Encoder, name=name)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 # A reading job moves on at least once a minute; one that has not for so long was killed.
 STALE_AFTER = timedelta(minutes=5)
 MAX_STARTS = 3
+STOPPED_EMBEDDING = "Stopped. What was embedded stays."
 _SECONDS_BETWEEN_BEATS = 30.0
 _SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -186,6 +187,11 @@ def cancel(job: Job) -> bool:
     ended = waiting.update(
         state=Job.State.FAILED, is_cancelled=True, finished_at=timezone.now(), message="Stopped before it began."
     )
+    # Nobody works on it as a whole: each of its batches looks whether it is still wanted.
+    embedding = Job.objects.filter(pk=job.pk, kind=Job.Kind.EMBED, state=Job.State.EMBEDDING)
+    ended += embedding.update(
+        state=Job.State.FAILED, is_cancelled=True, finished_at=timezone.now(), message=STOPPED_EMBEDDING
+    )
     running = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, is_cancelled=False)
     asked = bool(ended or running.update(is_cancelled=True))
     if asked:
@@ -203,10 +209,15 @@ def begin_again(job: Job) -> bool:
     return bool(begun)
 
 
-def finish(job: Job, message: str) -> None:
-    """End a job that has done all it was asked to. message: what came of it, in a sentence."""
-    if _end(job, Job.State.DONE, message=message):
+def finish(job: Job, message: str, **counts: int) -> bool:
+    """End a job that has done all it was asked to; return whether this call ended it.
+
+    message: what came of it, in a sentence. counts: n_done, n_failed.
+    """
+    ended = _end(job, Job.State.DONE, message=message, **counts)
+    if ended:
         note(job, message)
+    return ended
 
 
 def end_stale() -> int:

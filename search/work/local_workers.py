@@ -14,7 +14,7 @@ from search import embedding, encoders
 from search.embedding import BATCH_SIZE, Outcome
 from search.models import Encoder
 from search.work import child_process
-from search.work.reconciling import batches
+from search.work.missing import batches
 
 _N_TAKEN_AT_ONCE = 5_000
 

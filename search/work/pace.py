@@ -46,7 +46,8 @@ def pace(job: Job, now: Standing | None) -> Pace:
 
 
 def _position(job: Job, now: Standing | None) -> tuple[int, int]:
-    if job.state == Job.State.EMBEDDING and now is not None:
+    # An import's images are its own; other jobs count what they have done.
+    if job.kind == Job.Kind.IMPORT and job.state == Job.State.EMBEDDING and now is not None:
         n_through = now.n_ready + now.n_refused
         return n_through, n_through + now.n_pending
     reading = job.progress.get("reading")

@@ -24,9 +24,12 @@ class Turn(IntEnum):
     LATER = 9
 
 
-def send_embed(encoder_id: int, image_ids: Sequence[int], turn: Turn = Turn.SOON) -> None:
-    """Ask the workers to embed images. A broker that is out of reach is noted; the sweeper sends them again."""
-    _send("search.tasks.embed", [encoder_id, list(image_ids)], turn)
+def send_embed(encoder_id: int, image_ids: Sequence[int], turn: Turn = Turn.SOON, job_id: int | None = None) -> None:
+    """Ask the workers to embed images, for a job that counts them where one is named.
+
+    A broker that is out of reach is noted; the sweeper sends them again.
+    """
+    _send("search.tasks.embed", [encoder_id, list(image_ids), *([job_id] if job_id else [])], turn)
 
 
 def send_after_load(encoder_id: int) -> None:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
-from search import embedding, encoders, indexing, neighbours, trash
-from search.embedding import BATCH_SIZE
+from search import encoders, indexing, neighbours, trash
 from search.files import storage
-from search.models import Dataset, Embedding, Encoder, Image, Job
+from search.models import Encoder, Image, Job
 from search.quality import auditing, calibrating
-from search.work import index_builds, jobs, queue
+from search.work import embedding_jobs, index_builds, jobs, queue
+from search.work.missing import batches, missing_ids, send
 from search.work.queue import Turn
 
 logger = logging.getLogger(__name__)
 
 # At most so many images are sent again in one sweep; the next one, a minute later, sends the following.
 MOST_SENT = 20_000
-_N_SENT_AT_ONCE = 5_000
 # What `upkeep` carries out.
-_UPKEEP = (Job.Kind.REMOVE,)
+_UPKEEP = (Job.Kind.EMBED, Job.Kind.REMOVE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +43,9 @@ def reconcile() -> Swept:
     neighbours.compact()
     trash.purge()
     n_ended = jobs.end_stale()
-    for job_id in Job.objects.filter(state=Job.State.EMBEDDING).values_list("pk", flat=True):
+    for job_id in Job.objects.filter(kind=Job.Kind.IMPORT, state=Job.State.EMBEDDING).values_list("pk", flat=True):
         n_ended += jobs.settle(job_id)
+    n_ended += embedding_jobs.sweep()
     _send_waiting([Job.Kind.TRAIN], Turn.SOON, queue.TRAINING, queue.send_train)
     _send_waiting([Job.Kind.EVALUATE], Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_evaluate)
     _send_waiting(_UPKEEP, Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_upkeep)
@@ -83,44 +83,6 @@ def after_load(default: Encoder) -> int:
         send(encoder, ids)
         n_sent += len(ids)
     return n_sent
-
-
-def send(encoder: Encoder, image_ids: list[int]) -> None:
-    """Send images to the workers, a batch a message. A search answers by the default encoder, so it goes first."""
-    turn = Turn.SOON if encoder.is_default else Turn.LATER
-    for chunk in batches(image_ids, _N_SENT_AT_ONCE):
-        tried = embedding.tried(chunk)
-        fresh = [image_id for image_id in chunk if image_id not in tried]
-        for batch in [*batches(fresh), *batches(sorted(tried), 1)]:
-            queue.send_embed(encoder.pk, batch, turn)
-
-
-def missing_ids(encoder: Encoder, dataset_ids: Sequence[int] | None = None) -> list[int]:
-    """Return the ids of ready images without a vector of an encoder; for the default one, of waiting images too.
-
-    dataset_ids: only of these datasets; None for all that are not in the trash.
-    """
-    return list(_missing(encoder, dataset_ids).order_by("pk").values_list("pk", flat=True))
-
-
-def n_missing(encoder: Encoder, dataset_ids: Sequence[int] | None = None) -> int:
-    """Return how many `missing_ids` there are."""
-    return _missing(encoder, dataset_ids).count()
-
-
-def _missing(encoder: Encoder, dataset_ids: Sequence[int] | None) -> QuerySet[Image]:
-    statuses = [Image.Status.READY, Image.Status.PENDING] if encoder.is_default else [Image.Status.READY]
-    lacking = Image.objects.filter(status__in=statuses).exclude(
-        pk__in=Embedding.objects.filter(encoder=encoder).values("image")
-    )
-    # Nobody misses what is in the trash.
-    return lacking.filter(dataset__in=Dataset.objects.all() if dataset_ids is None else dataset_ids)
-
-
-def batches(ids: list[int], size: int = BATCH_SIZE) -> Iterator[list[int]]:
-    """Cut ids into batches."""
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
 
 
 def _send_pending(encoder: Encoder) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from search import removing
 from search.models import Job
-from search.work import jobs
+from search.work import filling, jobs
 
 _WORK: dict[str, Callable[[Job], None]] = {
+    Job.Kind.EMBED: filling.carry_out_for_worker,
     Job.Kind.REMOVE: removing.carry_out_for_worker,
 }
 

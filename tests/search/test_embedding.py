@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from search import embedding, encoders
 from search.models import Embedding, Encoder, Image, Job
-from search.work import jobs, queue, reconciling
+from search.work import jobs, missing, queue, reconciling
 from tests.conftest import png
 from tests.fakes import COLOUR_SPEC, ColourNetwork
 
@@ -147,7 +147,7 @@ class TestTheSweeper:
         self, encoder: Encoder, add_image: AddImage, sent: list[list[int]]
     ) -> None:
         fresh, tried = add_image("red", embedded=False), add_image("blue", embedded=False, n_attempts=1)
-        reconciling.send(encoder, [tried.pk, fresh.pk])
+        missing.send(encoder, [tried.pk, fresh.pk])
         assert sent == [[fresh.pk], [tried.pk]]
 
     def test_ready_images_are_sent_to_encoders_that_embed_imports(

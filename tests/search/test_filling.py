@@ -9,7 +9,7 @@ from celery import current_app
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from search.models import Dataset, Embedding, Encoder, Image
+from search.models import Dataset, Embedding, Encoder, Image, Job
 from search.work import filling, queue
 from search.work.queue import Turn
 
@@ -42,7 +42,10 @@ def test_it_fills_in_what_an_encoder_lacks(
     add_image: AddImage, second: Encoder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = [add_image(colour) for colour in ("red", "blue")]
-    assert run_json(capsys, encoder="second", sync=True) == {"encoder": "second", "missing": 2, "left": 0}
+    told = run_json(capsys, encoder="second", sync=True)
+    job = Job.objects.get(kind=Job.Kind.EMBED)
+    assert told == {"encoder": "second", "missing": 2, "left": 0, "job": job.pk}
+    assert (job.state, job.n_done, job.message) == ("done", 2, "Embedded with second: 2.")
     assert set(Embedding.objects.filter(encoder=second).values_list("image", flat=True)) == {one.pk for one in images}
     assert run_json(capsys, encoder="second", sync=True)["missing"] == 0
 

@@ -28,14 +28,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             encoder = encoders.by_name(options["encoder"])
-            dataset_ids = scope_of_command(options["dataset"]).dataset_ids
+            dataset_ids = scope_of_command(options["dataset"]).dataset_ids if options["dataset"] else None
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
-                filled = filling.fill(encoder, dataset_ids, here=options["sync"], waits=options["wait"], bars=bars)
+                filled = filling.fill(
+                    encoder, dataset_ids, here=options["sync"], waits=options["wait"], bars=bars, as_job=True
+                )
         except (encoders.NoEncoder, UnknownDataset, EmbeddingStopped) as error:
             raise CommandError(str(error)) from error
         is_over = options["sync"] or options["wait"]
         if options["json"]:
-            self.stdout.write(json.dumps({"encoder": encoder.name, "missing": filled.n_missing, "left": filled.n_left}))
+            facts = {"missing": filled.n_missing, "left": filled.n_left, "job": filled.job and filled.job.pk}
+            self.stdout.write(json.dumps({"encoder": encoder.name, **facts}))
         elif not is_over:
             self.stdout.write(f"{filled.n_missing} images were sent to the workers.")
         else:

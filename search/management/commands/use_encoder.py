@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
-from search.work import reconciling
+from search.work import missing
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if encoder == before:
             self.stdout.write(f"{encoder.name} answers searches already.")
             return
-        n_missing = reconciling.n_missing(encoder)
+        n_missing = missing.n_missing(encoder)
         if n_missing and not options["anyway"]:
             raise CommandError(
                 f"{encoder.name} has not embedded {n_missing:,} images yet, which nobody would find. Run: manage.py "

@@ -10,7 +10,7 @@ from django.test import Client
 
 from search import coverage, trash
 from search.models import Dataset, Encoder, Image
-from search.work import reconciling
+from search.work import missing
 
 AddImage = Callable[..., Image]
 
@@ -51,11 +51,11 @@ def test_pages_tell_nothing_of_a_dataset_that_one_may_not_see(
 
 
 def test_what_is_in_the_trash_is_not_missing(secret: Dataset, other: Encoder) -> None:
-    assert reconciling.n_missing(other) == 2
+    assert missing.n_missing(other) == 2
     trash.discard([secret.images.all()[0].pk])
-    assert reconciling.n_missing(other) == 1
+    assert missing.n_missing(other) == 1
     trash.discard_dataset(secret)
-    assert (reconciling.n_missing(other), len(_of(other))) == (0, 1)
+    assert (missing.n_missing(other), len(_of(other))) == (0, 1)
 
 
 def test_the_list_costs_as_many_statements_for_many_datasets_as_for_one(
