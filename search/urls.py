@@ -66,6 +66,7 @@ urlpatterns = [
     path("jobs/<int:pk>/reconstructions.png", training.reconstructions, name="reconstructions"),
     path("train/", training.train, name="train"),
     path("encoders/", encoders.encoder_list, name="encoders"),
+    path("encoders/install/", upkeep.install, name="install-encoder"),
     path("encoders/<slug:name>/", encoders.encoder, name="encoder"),
     path("encoders/<slug:name>/default/", encoders.make_default, name="make-default"),
     path("encoders/<slug:name>/embed/", upkeep.embed, name="embed"),

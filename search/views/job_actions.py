@@ -31,12 +31,14 @@ PERMISSIONS = {
     Job.Kind.TRAIN: "search.add_encoder",
     Job.Kind.EVALUATE: "search.add_evaluation",
     Job.Kind.EMBED: "search.change_encoder",
+    Job.Kind.INSTALL: "search.add_encoder",
 }
 _WHEN_STOPPED = {
     Job.Kind.IMPORT: gettext_lazy("It stops in a moment. What it has read so far stays."),
     Job.Kind.TRAIN: gettext_lazy("It stops in a moment, and keeps what its last whole epoch gave."),
     Job.Kind.EVALUATE: gettext_lazy("It stops in a moment, and keeps the encoders that are evaluated."),
     Job.Kind.EMBED: gettext_lazy("It stops in a moment, and what was embedded stays."),
+    Job.Kind.INSTALL: gettext_lazy("It stops after the step that it is at, and installs nothing."),
 }
 _ENDED = (Job.State.DONE, Job.State.FAILED)
 

@@ -89,6 +89,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "pace": pace(shown, now) if is_running(shown) else None,
         "lines": list(reversed(shown.lines.order_by("-pk")[:MAX_LINES])),
         "curves": curves(shown.progress.get("history", [])),
+        "encoder": Encoder.objects.filter(name=shown.parameters.get("encoder")).first(),
         "trained": Encoder.objects.filter(job=shown).first(),
         "may_stop": may_stop(request.user, shown),
         "may_repeat": may_repeat(request.user, shown),

@@ -2,19 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from search import encoders, removing
+from embeddings.specs import SPECS, EncoderSpec, UnknownEncoder
+from search import encoders, installing, removing
+from search.installing import CannotInstall
 from search.language.wording import told
-from search.models import Dataset, Encoder
+from search.models import Dataset, Encoder, Job
 from search.removing import CannotRemove
 from search.views.guarding import staff_only
 from search.work import embedding_jobs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """An encoder that can be installed. row: where it is installed; job: where it is being installed."""
+
+    spec: EncoderSpec
+    row: Encoder | None
+    job: Job | None
+
+    @property
+    def is_installed(self) -> bool:
+        return self.row is not None and self.row.folder.is_dir()
+
+    @property
+    def n_bytes(self) -> int | None:
+        """How much there is to fetch, where that is known before."""
+        return getattr(self.spec.source, "n_bytes", None)
+
+    @property
+    def source(self) -> str:
+        return str(self.spec.source or "")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_only
+def install(request: HttpRequest) -> HttpResponse:
+    """List the encoders that can be installed; leave it to a worker to install one, and lead to its job."""
+    if not request.user.has_perm("search.add_encoder"):
+        raise PermissionDenied("You may not install encoders.")
+    if request.method == "POST":
+        try:
+            return redirect(installing.ask(request.POST.get("encoder", ""), request.user))
+        except UnknownEncoder as error:
+            raise Http404("There is no such encoder to install.") from error
+        except CannotInstall as error:
+            messages.error(request, told(error))
+            return redirect("install-encoder")
+    rows = {row.name: row for row in Encoder.everything.all()}
+    going = installing.live()
+    offers = [Offer(spec=spec, row=rows.get(name), job=going.get(name)) for name, spec in SPECS.items()]
+    return render(request, "search/install_encoder.html", {"offers": offers})
 
 
 @require_POST

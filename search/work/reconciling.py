@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # At most so many images are sent again in one sweep; the next one, a minute later, sends the following.
 MOST_SENT = 20_000
 # What `upkeep` carries out.
-_UPKEEP = (Job.Kind.EMBED, Job.Kind.REMOVE)
+_UPKEEP = (Job.Kind.EMBED, Job.Kind.INSTALL, Job.Kind.REMOVE)
 
 
 @dataclass(frozen=True, kw_only=True)

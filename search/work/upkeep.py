@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from search import removing
+from search import installing, removing
 from search.models import Job
 from search.work import filling, jobs
 
 _WORK: dict[str, Callable[[Job], None]] = {
     Job.Kind.EMBED: filling.carry_out_for_worker,
+    Job.Kind.INSTALL: installing.carry_out_for_worker,
     Job.Kind.REMOVE: removing.carry_out_for_worker,
 }
 

@@ -9,22 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
 from embeddings import specs
-from embeddings.install import ConversionFailed
-from embeddings.torch_files import UnreadableWeights, UnsafeWeights
-from embeddings.weights import WeightsUnavailable, WrongWeights
 from search import encoders, installing
 from search.paths import NoSuchHome, user_path
-
-FAILURES = (
-    specs.UnknownEncoder,
-    ConversionFailed,
-    FileNotFoundError,
-    NoSuchHome,
-    UnreadableWeights,
-    UnsafeWeights,
-    WeightsUnavailable,
-    WrongWeights,
-)
 
 
 class _Lines(DjangoHelpFormatter, RawDescriptionHelpFormatter):
@@ -52,7 +38,7 @@ class Command(BaseCommand):
         try:
             weights = user_path(options["weights"]) if options["weights"] else None
             encoder = installing.install(options["name"], weights, report=self.stdout.write)
-        except FAILURES as error:
+        except (*installing.FAILURES, NoSuchHome) as error:
             raise CommandError(str(error)) from error
         if options["default"]:
             encoders.set_default(encoder)
