@@ -9,15 +9,19 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from search import coverage, encoders, indexing, removing
 from search.language import numbers
+from search.language.wording import told
 from search.models import Dataset, Encoder, Evaluation
-from search.reports import standing
+from search.reports import standing, switching
 from search.training import runs
 from search.training.curves import curves
 from search.views.guarding import staff_only
@@ -105,13 +109,43 @@ def make_default(request: HttpRequest, name: str) -> HttpResponse:
     if not request.user.has_perm("search.change_encoder"):
         raise PermissionDenied("You may not change encoders.")
     encoder = get_object_or_404(Encoder, name=name)
+    before = Encoder.objects.filter(is_default=True).exclude(pk=encoder.pk).first()
     if request.method == "POST":
-        encoders.set_default(encoder)
-        messages.success(request, _("%(name)s is the default encoder now.") % {"name": encoder.name})
+        try:
+            encoders.network(encoder)  # an encoder that cannot be loaded must not answer searches
+            encoders.set_default(encoder)
+        except encoders.NoEncoder as error:
+            messages.error(request, told(error))
+        else:
+            messages.success(request, _switched(request, encoder, before))
         return redirect("encoders")
     embedded, n_images = coverage.totals(Dataset.objects.all())
+    evaluations = Evaluation.objects.visible_to(request.user)
     row = _installed(encoder, embedded.get(encoder.pk, 0), n_images)
-    return render(request, "search/make_default.html", {"row": row})
+    now = before and _installed(before, embedded.get(before.pk, 0), n_images)
+    context = {
+        "row": row,
+        "before": now,
+        "sides": [now, row],
+        "incomplete": [one for one in coverage.by_dataset(encoder, Dataset.objects.all()) if one.n_missing],
+        "changes": switching.changes(before, encoder, evaluations) if before else [],
+    }
+    return render(request, "search/make_default.html", context)
+
+
+def _switched(request: HttpRequest, encoder: Encoder, before: Encoder | None) -> str:
+    """Say which encoder answers now, with a button that makes it the one before again."""
+    said = _("%(name)s is the default encoder now.") % {"name": encoder.name}
+    if before is None:
+        return said
+    return format_html(
+        '{} <form class="inline" action="{}" method="post"><input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+        '<button class="quiet">{}</button></form>',
+        said,
+        reverse("make-default", args=[before.name]),
+        get_token(request),
+        _("Switch back to %(name)s") % {"name": before.name},
+    )
 
 
 def _installed(encoder: Encoder, n_embedded: int, n_images: int) -> Installed:
