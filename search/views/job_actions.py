@@ -19,8 +19,8 @@ from search.language import wording
 from search.language.numbers import whole
 from search.models import Image, Job
 from search.views.guarding import staff_only
-from search.work import reconciling
 from search.work.jobs import cancel
+from search.work.missing import send
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -117,7 +117,7 @@ def try_again(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, wording.told(error))
         return redirect(job)
     n = embedding.forget(ids)
-    reconciling.send(encoder, ids)
+    send(encoder, ids)
     told = ngettext("%(n)s image waits for the workers.", "%(n)s images wait for the workers.", n)
     messages.success(request, told % {"n": whole(n)})
     return redirect(job)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("search", "0007_trash"),
+        ("search", "0008_job_log"),
     ]
 
     operations = [
