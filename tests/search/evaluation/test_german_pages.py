@@ -77,6 +77,8 @@ def pages(muddled: list[Image]) -> list[str]:
         "/datasets/",
         "/encoders/colours/",
         "/encoders/colours/default/",
+        "/encoders/colours/remove/",
+        "/encoders/install/",
         "/encoders/",
         f"/jobs/{evaluation.job.pk}/",
         "/jobs/",
