@@ -6,40 +6,21 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from django.db import IntegrityError
-from django.urls import reverse
 
 from search import encoders, indexing
 from search.holding import deleting
-from search.ingest import labels, rows, waiting
+from search.ingest import labels, requests, rows, waiting
 from search.ingest.errors import CannotImport, DatasetDeleted
-from search.ingest.sources import Source, open_source
+from search.ingest.requests import Request
+from search.ingest.sources import Source
 from search.models import Dataset, Encoder, Image, Job
-from search.paths import user_path
 from search.progress import Bars
-from search.text import is_storable, storable
+from search.text import storable
 from search.work import jobs, missing, queue
 from search.work.local_workers import EmbeddingStopped, LocalWorkers
 
 _SECONDS_BETWEEN_LOOKS = 0.3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What somebody wants imported, and how."""
-
-    path: Path
-    dataset: str
-    labels: str = "folder"
-    split: rows.SplitChoice = "auto"
-    in_place: bool = False
-    is_public: bool = True
-    embeds_here: bool = False
-    waits: bool = False
-    owner: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,22 +59,18 @@ def run(request: Request, bars: Bars) -> Report:
 
     Raises sources.SourceMissing, labels.LabelsUnreadable, paths.NoSuchHome, encoders.NoEncoder, CannotImport.
     """
-    _check_names(request)
-    source = open_source(request.path)
-    if request.in_place and source.is_archive:
-        raise CannotImport("Pictures inside an archive cannot stay in place. Unpack it, or leave out --in-place.")
-    rule = _rule(request.labels)
+    source = requests.open_request(request)
+    rule = requests.rule_of(request)
     encoder = encoders.default()
     if request.embeds_here:
         encoders.network(encoder)  # an encoder that cannot be loaded is found out before anything is written
-    dataset, is_new = _dataset(request)
+    dataset, is_new = requests.dataset_of(request)
     plan = rows.Plan(dataset=dataset, source=source, rule=rule, split=request.split, in_place=request.in_place)
-    parameters = {"path": str(request.path), "dataset": dataset.name, "labels": request.labels, "split": request.split}
-    job = jobs.begin(Job.Kind.IMPORT, parameters, request.owner)
+    job = jobs.begin(Job.Kind.IMPORT, request.as_parameters(), request.owner)
     with _failing_with(job, dataset if is_new else None), _local_workers(request, encoder) as local:
         tally = _read(plan, job, encoder, local, bars)
         if not tally.n_found:
-            raise CannotImport(f"There are no pictures in {request.path}.{_ignored_note(source)}")
+            raise CannotImport(f"There are no pictures in {source.title}.{_ignored_note(source)}")
         _check_table(rule, tally)
         jobs.wait_for_embeddings(job)
         watch = waiting.Watch(dataset.pk, tally.unfinished_ids)
@@ -105,36 +82,6 @@ def run(request: Request, bars: Bars) -> Report:
             _index(encoder, bars)
         watch.look_at_all()
     return _report(plan, job, tally, watch)
-
-
-def _check_names(request: Request) -> None:
-    """Raise CannotImport for names that the job's row could not keep."""
-    for name in (str(request.path), request.labels):
-        if not is_storable(name):
-            raise CannotImport(f"The name {storable(name)} is no valid Unicode. Rename the file or folder first.")
-
-
-def _rule(name: str) -> labels.Rule:
-    if name == "folder":
-        return labels.from_folders
-    return labels.without_labels if name == "none" else labels.read_table(user_path(name))
-
-
-def _dataset(request: Request) -> tuple[Dataset, bool]:
-    """Return the dataset of the request, and whether it was made for it."""
-    name = request.dataset.strip()
-    if not name or len(name) > 100 or not is_storable(name):
-        raise CannotImport("A dataset needs a name of 1 to 100 characters, in valid Unicode.")
-    try:
-        dataset, is_new = Dataset.objects.get_or_create(
-            name=name, defaults={"is_public": request.is_public, "owner": request.owner}
-        )
-    except IntegrityError as error:  # two datasets made at once can want the same slug
-        raise CannotImport(f"The dataset {name} is being made by somebody else. Try again.") from error
-    if dataset.is_public and not request.is_public:
-        page = reverse("admin:search_dataset_change", args=[dataset.pk])
-        raise CannotImport(f"The dataset {name} is public already. Make it private in the admin first: {page}")
-    return dataset, is_new
 
 
 def _check_table(rule: labels.Rule, tally: rows.Tally) -> None:

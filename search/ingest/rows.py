@@ -119,7 +119,7 @@ def _examine_all(plan: Plan, job: Job, tally: Tally, chunk: list[Found]) -> list
         try:
             candidates.append(_examine(plan, found, marks))
         except images.RefusedImage as error:
-            source = storable(plan.source.source_of(found.name))
+            source = storable(found.source)
             tally.refusals.append(Refusal(job=job, source=source, code=error.code, reason=storable(error.reason)))
     return candidates
 
@@ -130,7 +130,7 @@ def _examine(plan: Plan, found: Found, marks: Marks) -> _Candidate:
         raise found.content
     content = content_of(found.content)
     return _Candidate(
-        source=storable(plan.source.source_of(found.name)),
+        source=storable(found.source),
         sha256=images.sha256_of(content),
         content=content,
         header=images.read_header(content),

@@ -15,6 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,7 +42,9 @@ _ARCHIVE_ERRORS = (
     MemoryError,
 )
 _ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
-_ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+# A tar does not say beforehand how many files it has.
+_BYTES_OF_A_PICTURE = 100_000
 
 
 class SourceMissing(Exception):
@@ -50,9 +53,10 @@ class SourceMissing(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """One file of a source: its name from the source on, and its content or why there is none."""
+    """One file of a source: its name from the source on, what is recorded of that, and its content or why not."""
 
     name: str
+    source: str
     content: bytes | Path | RefusedImage
     position: int  # of Source.total
 
@@ -71,7 +75,8 @@ class Found:
 class Source:
     """A path to import from. Iterating gives every picture file in it; `ignored` counts the others by their ending.
 
-    `beat` is called while it reads, often: whoever iterates can tell a long reading from a dead one.
+    `beat` is called while it reads, often: whoever iterates can tell a long reading from a dead one. What it raises
+    ends the reading.
     """
 
     path: Path
@@ -83,12 +88,29 @@ class Source:
     def is_archive(self) -> bool:
         return False
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of which everything is given: what lay there before and is not found lies there no longer."""
+        return []
+
+    @property
+    def title(self) -> str:
+        """What it is called in sentences."""
+        return str(self.path)
+
     def __iter__(self) -> Iterator[Found]:
         raise NotImplementedError
+
+    def weigh(self) -> int:
+        """Return about how many files are to be read. Raises SourceMissing where none can be."""
+        return 1
 
     def source_of(self, name: str) -> str:
         """Return what is recorded as the origin of a file of this source."""
         return name
+
+    def _found(self, name: str, content: bytes | Path | RefusedImage, position: int) -> Found:
+        return Found(name=name, source=self.source_of(name), content=content, position=position)
 
     def _takes(self, name: str) -> bool:
         """Return whether a name looks like a picture's; note it as ignored where it does not."""
@@ -108,33 +130,51 @@ class FileSource(Source):
 
     def __iter__(self) -> Iterator[Found]:
         self.total = 1
-        yield Found(name=self.path.name, content=self.path, position=1)
+        yield self._found(self.path.name, self.path, 1)
 
 
 class FolderSource(Source):
     """Every picture file below a folder, in the order of their names. Links to folders are not followed."""
 
-    def source_of(self, name: str) -> str:
-        # The folder one is in can be typed without its name.
-        folder = self.path if self.path.name not in {"", ".."} else self.path.resolve()
-        return f"{folder.name}/{name}"
+    _walked: tuple[list[Path], list[OSError]] | None = None
 
-    def __iter__(self) -> Iterator[Found]:
+    @property
+    def folders(self) -> list[Path]:
+        return [self.path]
+
+    @cached_property
+    def _name(self) -> str:
+        # The folder one is in can be typed without its name.
+        return (self.path if self.path.name not in {"", ".."} else self.path.resolve()).name
+
+    def source_of(self, name: str) -> str:
+        return f"{self._name}/{name}"
+
+    def weigh(self) -> int:
+        self._walked = self._walk()
+        return len(self._walked[0])
+
+    def _walk(self) -> tuple[list[Path], list[OSError]]:
+        """Return the paths of all files, and why folders cannot be read."""
         unreadable: list[OSError] = []
         paths: list[Path] = []
         for folder, subfolders, names in os.walk(self.path, onerror=unreadable.append):
             self.beat()
             subfolders.sort()
             paths += [Path(folder, name) for name in sorted(names)]
+        return paths, unreadable
+
+    def __iter__(self) -> Iterator[Found]:
+        (paths, unreadable), self._walked = self._walked or self._walk(), None
         self.total = len(paths) + len(unreadable)
         for position, error in enumerate(unreadable, 1):
             name = os.path.relpath(error.filename or self.path, self.path)
             reason = f"The folder cannot be read: {error.strerror}. Nothing in it was imported."
-            yield Found(name=name, content=RefusedImage("unreadable", reason), position=position)
+            yield self._found(name, RefusedImage("unreadable", reason), position)
         for position, path in enumerate(paths, len(unreadable) + 1):
             name = path.relative_to(self.path).as_posix()
             if self._takes(name):
-                yield Found(name=name, content=path, position=position)
+                yield self._found(name, path, position)
 
 
 class ArchiveSource(Source):
@@ -148,11 +188,11 @@ class ArchiveSource(Source):
         return f"{self.path.name}::{name}"
 
     def _takes(self, name: str) -> bool:
-        return name.lower().endswith(_ARCHIVE_ENDINGS) or super()._takes(name)
+        return name.lower().endswith(ARCHIVE_ENDINGS) or super()._takes(name)
 
     def _refused(self, name: str, n_bytes: int) -> RefusedImage | None:
         """Return why a file is not read at all, or None where it is."""
-        if name.lower().endswith(_ARCHIVE_ENDINGS):
+        if name.lower().endswith(ARCHIVE_ENDINGS):
             return RefusedImage("nested_archive", "Archives inside archives are not opened. Unpack it and import it.")
         try:
             check_file_size(n_bytes)
@@ -162,23 +202,29 @@ class ArchiveSource(Source):
 
     def _broken(self, error: Exception, position: int) -> Found:
         reason = f"The archive is damaged here ({error}). What came before was imported."
-        return Found(name="", content=RefusedImage("damaged_archive", reason), position=position)
+        return self._found("", RefusedImage("damaged_archive", reason), position)
 
 
 class ZipSource(ArchiveSource):
     """Every picture file of a zip. Entries are read one by one, so equal names are kept apart."""
 
-    def __iter__(self) -> Iterator[Found]:
+    def weigh(self) -> int:
+        with self._opened() as archive:
+            return len(archive.infolist())
+
+    def _opened(self) -> zipfile.ZipFile:
         try:
-            archive = zipfile.ZipFile(self.path)
+            return zipfile.ZipFile(self.path)
         except _ARCHIVE_ERRORS as error:
             raise SourceMissing(f"{self.path} is not a zip that can be read: {error}.") from error
-        with archive:
+
+    def __iter__(self) -> Iterator[Found]:
+        with self._opened() as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             self.total = len(entries)
             for position, entry in enumerate(entries, 1):
                 if self._takes(entry.filename):
-                    yield Found(name=entry.filename, content=self._read(archive, entry), position=position)
+                    yield self._found(entry.filename, self._read(archive, entry), position)
 
     def _read(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | RefusedImage:
         if refused := self._refused(entry.filename, entry.file_size):
@@ -211,13 +257,17 @@ class _Beating:
 class TarSource(ArchiveSource):
     """Every picture file of a tar, compressed or not, in one pass. Links and devices are left out."""
 
+    def weigh(self) -> int:
+        with self.path.open("rb") as raw, self._opened(raw):
+            return self.path.stat().st_size // _BYTES_OF_A_PICTURE
+
     def __iter__(self) -> Iterator[Found]:
         self.total = max(1, self.path.stat().st_size)
         with self.path.open("rb") as raw, self._opened(raw) as archive:
             try:
                 for member in archive:
                     if member.isreg() and self._takes(member.name):
-                        yield Found(name=member.name, content=self._read(archive, member), position=raw.tell())
+                        yield self._found(member.name, self._read(archive, member), raw.tell())
             except _ARCHIVE_ERRORS as error:
                 yield self._broken(error, raw.tell())
 

@@ -1,4 +1,4 @@
-"""`manage.py import_images`: bring the pictures of a folder, a file, a zip or a tar into a dataset."""
+"""`manage.py import_images`: bring the pictures of folders, files, zips and tars into a dataset."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from search.encoders import NoEncoder
 from search.ingest import importing
 from search.ingest.errors import CannotImport
 from search.ingest.labels import LabelsUnreadable
+from search.ingest.requests import Request
 from search.ingest.sources import SourceMissing
 from search.paths import NoSuchHome, user_path
 from search.progress import Bars
 
 
 class Command(BaseCommand):
-    help = "Import the pictures of a folder, a file, a zip or a tar into a dataset."
+    help = "Import the pictures of folders, files, zips and tars into a dataset."
     epilog = """examples:
   manage.py import_images ~/Pictures --dataset holidays --wait
   manage.py import_images shoes.zip --dataset shoes --labels shoes.csv
   manage.py import_images /mnt/archive --dataset archive --in-place --sync
+  manage.py import_images 2024.zip 2025.tar more/ --dataset holidays
+  find . -newer last -name '*.jpg' | manage.py import_images --files-from - --dataset holidays
 
 Importing again adds only what is new: a picture is known by its content. An import that was stopped goes on
 where it was. Labels come from the folder above a picture (--labels folder), or from a CSV of path, label
@@ -39,7 +42,12 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("path", metavar="PATH", type=Path, help="folder, picture, .zip, .tar, .tar.gz")
+        parser.add_argument(
+            "path", metavar="PATH", type=Path, nargs="*", help="folders, pictures, .zip, .tar, .tar.gz; one job for all"
+        )
+        parser.add_argument(
+            "--files-from", metavar="LIST", type=Path, help="a list of files, one a line, or from stdin (-)"
+        )
         parser.add_argument("--dataset", required=True, metavar="NAME", help="where to; it is made if it is new")
         parser.add_argument(
             "--labels",
@@ -81,9 +89,11 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         if report.refused:
             sys.exit(3)
 
-    def _request(self, options: dict[str, Any]) -> importing.Request:
-        return importing.Request(
-            path=user_path(options["path"]),
+    def _request(self, options: dict[str, Any]) -> Request:
+        files_from = options["files_from"]
+        return Request(
+            path=[user_path(path) for path in options["path"]],
+            files_from=user_path(files_from) if files_from else None,
             dataset=options["dataset"],
             labels=options["labels"],
             split=options["split"],

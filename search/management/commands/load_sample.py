@@ -12,6 +12,7 @@ from embeddings import sample
 from search.encoders import NoEncoder
 from search.ingest import importing
 from search.ingest.errors import CannotImport
+from search.ingest.requests import Request
 from search.progress import Bars
 
 DATASETS = {"Sample photographs": "photographs", "Sample drawings": "drawings"}
@@ -27,9 +28,7 @@ class Command(BaseCommand):
         n_pictures = sample.write_sample(folder)
         self.stdout.write(f"{n_pictures} pictures in {folder}")
         for name, subfolder in DATASETS.items():
-            request = importing.Request(
-                path=folder / subfolder, dataset=name, embeds_here=True, waits=True, in_place=True
-            )
+            request = Request(path=folder / subfolder, dataset=name, embeds_here=True, waits=True, in_place=True)
             try:
                 with Bars() as bars:
                     report = importing.run(request, bars)
