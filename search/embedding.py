@@ -255,7 +255,8 @@ def _write(
             )
         if tags:
             cursor.executemany(
-                "UPDATE search_image SET tags = %s::varchar[] WHERE id = %s",
+                # Those that somebody gave it stay.
+                "UPDATE search_image SET tags = %s::varchar[] WHERE id = %s AND tags = '{}'",
                 [
                     ([name for name, probability in found if probability >= LEAST_TAG_PROBABILITY], task.id)
                     for (task, _), found in zip(done, tags, strict=True)

@@ -12,7 +12,9 @@ from search import encoders, indexing
 from search.holding import deleting
 from search.ingest import labels, requests, rows, waiting
 from search.ingest.errors import CannotImport, DatasetDeleted
+from search.ingest.examining import Rule
 from search.ingest.requests import Request
+from search.ingest.sidecars import Sidecars
 from search.ingest.sources import Source
 from search.models import Dataset, Encoder, Image, Job
 from search.progress import Bars
@@ -60,12 +62,14 @@ def run(request: Request, bars: Bars) -> Report:
     Raises sources.SourceMissing, labels.LabelsUnreadable, paths.NoSuchHome, encoders.NoEncoder, CannotImport.
     """
     source = requests.open_request(request)
-    rule = requests.rule_of(request)
+    rule = requests.rule_of(request, source)
     encoder = encoders.default()
     if request.embeds_here:
         encoders.network(encoder)  # an encoder that cannot be loaded is found out before anything is written
     dataset, is_new = requests.dataset_of(request)
-    plan = rows.Plan(dataset=dataset, source=source, rule=rule, split=request.split, in_place=request.in_place)
+    plan = rows.Plan(
+        dataset=dataset, source=source, rule=_of_files(rule), split=request.split, in_place=request.in_place
+    )
     job = jobs.begin(Job.Kind.IMPORT, request.as_parameters(), request.owner)
     with _failing_with(job, dataset if is_new else None), _local_workers(request, encoder) as local:
         tally = _read(plan, job, encoder, local, bars)
@@ -81,10 +85,14 @@ def run(request: Request, bars: Bars) -> Report:
         if request.waits:
             _index(encoder, bars)
         watch.look_at_all()
-    return _report(plan, job, tally, watch)
+    return _report(plan, rule, job, tally, watch)
 
 
-def _check_table(rule: labels.Rule, tally: rows.Tally) -> None:
+def _of_files(rule: labels.Rule | Sidecars) -> Rule:
+    return rule if isinstance(rule, Sidecars) else lambda found: rule(found.name)
+
+
+def _check_table(rule: labels.Rule | Sidecars, tally: rows.Tally) -> None:
     """Raise CannotImport where no file found its row in the table of labels."""
     if isinstance(rule, labels.Table) and rule.marks and not tally.n_labelled:
         raise CannotImport(
@@ -155,7 +163,7 @@ def _index(encoder: Encoder, bars: Bars) -> None:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _report(plan: rows.Plan, job: Job, tally: rows.Tally, watch: waiting.Watch) -> Report:
+def _report(plan: rows.Plan, rule: labels.Rule | Sidecars, job: Job, tally: rows.Tally, watch: waiting.Watch) -> Report:
     refused = [
         {"source": refusal.source, "code": refusal.code, "reason": refusal.reason} for refusal in job.refusals.all()
     ]
@@ -173,6 +181,6 @@ def _report(plan: rows.Plan, job: Job, tally: rows.Tally, watch: waiting.Watch) 
         n_pending=watch.n_pending,
         n_labelled=tally.n_labelled,
         refused=refused,
-        ignored=dict(plan.source.ignored),
-        warning=plan.rule.warning if isinstance(plan.rule, labels.Table) else "",
+        ignored=dict(plan.source.ignored - rule.n_read if isinstance(rule, Sidecars) else plan.source.ignored),
+        warning=rule.warning if isinstance(rule, labels.Table) else "",
     )

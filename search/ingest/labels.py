@@ -1,45 +1,16 @@
-"""Which label and split a file gets: from the folders above it, or from a table."""
+"""Which label, split and tags a file gets by its name: from the folders above it, or from a table."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from search.ingest.sources import PICTURE_ENDINGS
+from search.ingest.csv_labels import read_csv
+from search.ingest.json_labels import JSON_ENDINGS, read_json
+from search.ingest.marks import LabelsUnreadable, Marks, split_called, split_of
 
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-_PATH_HEADERS = set(
-    "path file filename file_name filepath file_path image images image_path image_name image_file img img_path "
-    "img_name source name".split()
-)
-_LABEL_HEADERS = set("label labels label_name class class_name category target".split())
-_SPLIT_HEADERS = {"split", "subset", "set"}
-
-
-class LabelsUnreadable(Exception):
-    """The table of labels cannot be used. The message says what it should look like."""
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What is known of a file before it is opened."""
-
-    label: str = ""
-    split: str = ""
-    # A table has a row for it.
-    is_listed: bool = field(default=False, compare=False)
-
+__all__ = ["LabelsUnreadable", "Marks", "Rule", "Table", "from_folders", "read_table", "without_labels"]
 
 Rule = Callable[[str], Marks]
 
@@ -47,17 +18,13 @@ Rule = Callable[[str], Marks]
 def from_folders(name: str) -> Marks:
     """Label a file by the folder it lies in; a folder named train, val or test gives the split instead."""
     folders = PurePosixPath(name).parts[:-1]
-    label = folders[-1] if folders and folders[-1].lower() not in _SPLITS else ""
-    return Marks(label=label[:200], split=_split_of(folders))
+    label = folders[-1] if folders and not split_called(folders[-1]) else ""
+    return Marks(label=label[:200], split=split_of(folders))
 
 
 def without_labels(name: str) -> Marks:
     """Give no label; the split still comes from a folder named train, val or test."""
-    return Marks(split=_split_of(PurePosixPath(name).parts[:-1]))
-
-
-def _split_of(folders: tuple[str, ...]) -> str:
-    return next((_SPLITS[folder.lower()] for folder in folders if folder.lower() in _SPLITS), "")
+    return Marks(split=split_of(PurePosixPath(name).parts[:-1]))
 
 
 @dataclass(frozen=True)
@@ -72,67 +39,12 @@ class Table:
         # The table may have been written from a folder further down: the longest ending that it names counts.
         for start in range(len(parts)):
             if found := self.marks.get("/".join(parts[start:])):
-                return Marks(found.label, found.split or _split_of(parts[:-1]), is_listed=True)
+                return Marks(found.label, found.split or split_of(parts[:-1]), found.tags, is_listed=True)
         return without_labels(name)
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV of path, label and perhaps split; with a header line or in this order without one.
-
-    Raises LabelsUnreadable where it is no such table.
-    """
-    rows = _rows(path)
-    if not rows or len(rows[0]) < 2:
-        raise LabelsUnreadable(f"{path} is no table of labels: each line must name a file and its label.")
-    columns = _columns([cell.lower() for cell in rows[0]])
-    if columns is None:
-        warning = _warning(path, rows[0])
-        columns = (0, 1, None)
-    else:
-        warning = ""
-        rows = rows[1:]
-    marks = {}
-    for number, row in enumerate(rows, 1):
-        if len(row) <= max(columns[0], columns[1]):
-            raise LabelsUnreadable(f"{path}: row {number} has {len(row)} columns; a file and a label are needed.")
-        split = _SPLITS.get(row[columns[2]].lower(), "") if columns[2] is not None and columns[2] < len(row) else ""
-        # A label stands in one line wherever it is shown.
-        label = " ".join(row[columns[1]].splitlines())[:200]
-        marks[row[columns[0]].replace("\\", "/").removeprefix("./")] = Marks(label, split)
-    return Table(marks, warning)
-
-
-def _rows(path: Path) -> list[list[str]]:
-    """Read the cells of a table, without the empty lines. Raises LabelsUnreadable."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        # Only line ends part lines, and only outside quotes: csv knows, str.splitlines() does not.
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-        return [[cell.strip() for cell in row] for row in reader if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelsUnreadable(f"The labels in {path} cannot be read: {error}.") from error
-
-
-def _delimiter(text: str) -> str:
-    return max(",;\t", key=text.partition("\n")[0].count)
-
-
-def _warning(path: Path, row: list[str]) -> str:
-    """Return what to say of a first line that is read as data and looks like a header, or nothing."""
-    is_file = Path(row[0]).suffix.lower() in PICTURE_ENDINGS
-    if is_file and row[1].lower() not in _LABEL_HEADERS:
-        return ""
-    return (
-        f"The first line of {path} ({', '.join(row)[:80]}) was read as a file and its label. "
-        "If it is a header, call the columns path, label and perhaps split."
-    )
-
-
-def _columns(header: list[str]) -> tuple[int, int, int | None] | None:
-    """Return where path, label and split stand, or None where the first line is no header."""
-
-    def place(names: set[str]) -> int | None:
-        return next((place for place, cell in enumerate(header) if cell in names), None)
-
-    path, label = place(_PATH_HEADERS), place(_LABEL_HEADERS)
-    return None if path is None or label is None else (path, label, place(_SPLIT_HEADERS))
+    """Read a table of labels: JSON and JSON Lines by their endings, anything else as CSV. Raises LabelsUnreadable."""
+    if path.suffix.lower() in JSON_ENDINGS:
+        return Table(read_json(path))
+    return Table(*read_csv(path))

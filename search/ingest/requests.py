@@ -10,9 +10,11 @@ from typing import Any
 from django.db import IntegrityError
 from django.urls import reverse
 
-from search.ingest import labels, rows
+from search.ingest import labels
 from search.ingest.errors import CannotImport
+from search.ingest.examining import SplitChoice
 from search.ingest.several import open_sources
+from search.ingest.sidecars import Sidecars
 from search.ingest.sources import Source
 from search.models import Dataset
 from search.paths import user_path
@@ -30,7 +32,7 @@ class Request:
     files_from: Path | None = None
     dataset: str
     labels: str = "folder"
-    split: rows.SplitChoice = "auto"
+    split: SplitChoice = "auto"
     in_place: bool = False
     is_public: bool = True
     embeds_here: bool = False
@@ -60,11 +62,20 @@ def open_request(request: Request) -> Source:
     return source
 
 
-def rule_of(request: Request) -> labels.Rule:
-    """Return the rule that gives labels. Raises labels.LabelsUnreadable, paths.NoSuchHome."""
+def rule_of(request: Request, source: Source) -> labels.Rule | Sidecars:
+    """Return the rule that gives labels. Raises CannotImport, labels.LabelsUnreadable, paths.NoSuchHome."""
     if request.labels == "folder":
         return labels.from_folders
-    return labels.without_labels if request.labels == "none" else labels.read_table(user_path(request.labels))
+    if request.labels == "none":
+        return labels.without_labels
+    if request.labels != "sidecar":
+        return labels.read_table(user_path(request.labels))
+    if source.is_archive:
+        raise CannotImport(
+            "Sidecars are looked for beside files, not in archives. Unpack the archive, or write the labels into a "
+            "table: --labels FILE.csv or FILE.json."
+        )
+    return Sidecars()
 
 
 def dataset_of(request: Request) -> tuple[Dataset, bool]:

@@ -25,7 +25,7 @@ TELLING = set(
 KEEPING = {"fail", "finish", "failing"}
 PLACES = (
     "embeddings/images search/asking/examples.py search/asking/queries.py search/embedding.py search/encoders.py "
-    "search/evaluation search/ingest/rows.py search/ingest/sources.py search/judging/marks.py search/links "
+    "search/evaluation search/ingest search/judging/marks.py search/links "
     "search/training search/work/jobs.py"
 ).split()
 

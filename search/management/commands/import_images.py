@@ -31,8 +31,14 @@ class Command(BaseCommand):
   find . -newer last -name '*.jpg' | manage.py import_images --files-from - --dataset holidays
 
 Importing again adds only what is new: a picture is known by its content. An import that was stopped goes on
-where it was. Labels come from the folder above a picture (--labels folder), or from a CSV of path, label
-and perhaps split (--labels FILE.csv). A folder named train, val or test gives the split.
+where it was. A folder named train, val or test gives the split. Labels come from
+
+  --labels folder      the folder above a picture
+  --labels FILE.csv    columns path, label and perhaps split and tags (cat|pet)
+  --labels FILE.json   {"a.jpg": "cat"}, or a list of {"path", "label", "split", "tags"}; or one a line (.jsonl)
+  --labels sidecar     a.jpg.json or a.json beside a.jpg: {"label", "tags", "split"}; or a.txt: its first line
+
+What a picture has already, from an earlier import or by hand, is not overwritten.
 
 exit status: 0 all pictures are in; 3 done, but some were refused (each is listed with its reason);
 1 nothing could be done, for the reason given."""
@@ -52,7 +58,7 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         parser.add_argument(
             "--labels",
             default="folder",
-            metavar="folder|none|FILE.csv",
+            metavar="folder|none|sidecar|FILE",
             help="where labels come from (default: folder)",
         )
         parser.add_argument(
