@@ -9,6 +9,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from search.pace import Pace, duration
+
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -19,6 +21,7 @@ class Bars:
         self._quiet = quiet
         self._is_terminal = sys.stderr.isatty()
         self._tasks: dict[str, TaskID] = {}
+        self._paces: dict[str, Pace] = {}
         self._last_line = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description:>10}"),
@@ -40,15 +43,20 @@ class Bars:
         if self._progress.live.is_started:
             self._progress.stop()
 
-    def move(self, name: str, done: int, total: int, note: str) -> None:
-        """Show how far a bar is. note: what it counts, in words."""
+    def move(self, name: str, done: int, total: int, note: str, n: int | None = None) -> None:
+        """Show how far a bar is. note: what it counts, in words. n: how many, where their pace is to be shown too."""
         if self._quiet:
             return
+        pace = self._paces.setdefault(name, Pace())
+        pace.note(done if n is None else n, done)
+        if n is not None and pace.per_second:
+            note += f", {pace.per_second:.3g}/s" if pace.per_second < 100 else f", {pace.per_second:,.0f}/s"
         if self._is_terminal:
             if name not in self._tasks:
                 self._tasks[name] = self._progress.add_task(name, note=note)
             self._progress.update(self._tasks[name], completed=done, total=max(total, 1), note=note)
         elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            sys.stderr.write(f"{name}: {note}\n")
+            left = pace.seconds_left(total)
+            sys.stderr.write(f"{name}: {note}{f', {duration(left)} left' if left else ''}\n")
             sys.stderr.flush()

@@ -10,3 +10,10 @@ class DatasetDeleted(CannotImport):
 
     def __init__(self) -> None:
         super().__init__("The dataset was deleted meanwhile.")
+
+
+class ImportCancelled(CannotImport):
+    """Somebody has stopped the import on its page."""
+
+    def __init__(self) -> None:
+        super().__init__("Stopped on request. What was read stays: import again to go on.")

@@ -5,55 +5,23 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 from search import encoders, indexing
 from search.holding import deleting
-from search.ingest import labels, requests, rows, waiting
-from search.ingest.errors import CannotImport, DatasetDeleted
+from search.ingest import labels, library, requests, rows, waiting
+from search.ingest.errors import CannotImport, DatasetDeleted, ImportCancelled
 from search.ingest.examining import Rule
+from search.ingest.reporting import MOST_NAMES_KEPT, LibraryReport, Report, library_report, refused_by
 from search.ingest.requests import Request
 from search.ingest.sidecars import Sidecars
 from search.ingest.sources import Source
-from search.models import Dataset, Encoder, Image, Job
+from search.models import Dataset, Encoder, Job
 from search.progress import Bars
 from search.text import storable
 from search.work import jobs, missing, queue
 from search.work.local_workers import EmbeddingStopped, LocalWorkers
 
 _SECONDS_BETWEEN_LOOKS = 0.3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What an import came to."""
-
-    dataset: str
-    job_id: int
-    n_found: int
-    n_added: int
-    n_unchanged: int
-    n_embedded: int
-    n_pending: int
-    n_labelled: int
-    refused: list[dict[str, str]]
-    ignored: dict[str, int] = field(default_factory=dict)
-    warning: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "dataset": self.dataset,
-            "job": self.job_id,
-            "found": self.n_found,
-            "added": self.n_added,
-            "unchanged": self.n_unchanged,
-            "labelled": self.n_labelled,
-            "embedded": self.n_embedded,
-            "pending": self.n_pending,
-            "refused": self.refused,
-            "ignored": self.ignored,
-        }
 
 
 def run(request: Request, bars: Bars) -> Report:
@@ -67,15 +35,13 @@ def run(request: Request, bars: Bars) -> Report:
     if request.embeds_here:
         encoders.network(encoder)  # an encoder that cannot be loaded is found out before anything is written
     dataset, is_new = requests.dataset_of(request)
-    plan = rows.Plan(
-        dataset=dataset, source=source, rule=_of_files(rule), split=request.split, in_place=request.in_place
-    )
+    found = library.Library(dataset.pk, source.folders) if request.in_place else None
+    plan = rows.Plan(dataset=dataset, source=source, rule=of_files(rule), split=request.split, library=found)
     job = jobs.begin(Job.Kind.IMPORT, request.as_parameters(), request.owner)
     with _failing_with(job, dataset if is_new else None), _local_workers(request, encoder) as local:
         tally = _read(plan, job, encoder, local, bars)
-        if not tally.n_found:
-            raise CannotImport(f"There are no pictures in {source.title}.{_ignored_note(source)}")
-        _check_table(rule, tally)
+        check_tally(tally, source, rule)
+        became = _settle_library(plan, job, tally, request)
         jobs.wait_for_embeddings(job)
         watch = waiting.Watch(dataset.pk, tally.unfinished_ids)
         if request.waits:
@@ -85,26 +51,38 @@ def run(request: Request, bars: Bars) -> Report:
         if request.waits:
             _index(encoder, bars)
         watch.look_at_all()
-    return _report(plan, rule, job, tally, watch)
+    return _report(plan, rule, job, tally, watch, became)
 
 
-def _of_files(rule: labels.Rule | Sidecars) -> Rule:
+def of_files(rule: labels.Rule | Sidecars) -> Rule:
+    """Return a rule for names as one for files."""
     return rule if isinstance(rule, Sidecars) else lambda found: rule(found.name)
 
 
-def _check_table(rule: labels.Rule | Sidecars, tally: rows.Tally) -> None:
-    """Raise CannotImport where no file found its row in the table of labels."""
+def check_tally(tally: rows.Tally, source: Source, rule: labels.Rule | Sidecars, *, is_dry: bool = False) -> None:
+    """Raise CannotImport where nothing was found, or no file found its row in the table of labels."""
+    if not tally.n_found:
+        kinds = ", ".join(f"{n} {ending}" for ending, n in source.ignored.most_common())
+        note = f" Left out, because they are no pictures: {kinds}." if kinds else ""
+        raise CannotImport(f"There are no pictures in {source.title}.{note}")
     if isinstance(rule, labels.Table) and rule.marks and not tally.n_labelled:
+        what_to_do = "The pictures are in, without labels: correct the table, and import again to add them."
         raise CannotImport(
             f"No file has a row in the table of labels: its first row names {storable(next(iter(rule.marks)))}, and "
-            f"the first file is {storable(tally.first_name)}. The pictures are in, without labels: correct the table, "
-            "and import again to add them."
+            f"the first file is {storable(tally.first_name)}. {'Correct the table.' if is_dry else what_to_do}"
         )
 
 
-def _ignored_note(source: Source) -> str:
-    kinds = ", ".join(f"{n} {ending}" for ending, n in source.ignored.most_common())
-    return f" Left out, because they are no pictures: {kinds}." if kinds else ""
+def _settle_library(plan: rows.Plan, job: Job, tally: rows.Tally, request: Request) -> LibraryReport | None:
+    """Do what is to be done where files of a library have changed, moved or gone, and let the job tell of it."""
+    if plan.library is None:
+        return None
+    changes = plan.library.compare(tally.n_added)
+    became = library_report(changes, library.carry_out(changes, plan.dataset, removes=request.removes_vanished))
+    progress = tally.progress(plan.source)
+    progress["counts"] |= became.as_json()
+    jobs.note(job, progress | {"vanished_files": became.vanished[:MOST_NAMES_KEPT]})
+    return became
 
 
 @contextlib.contextmanager
@@ -139,6 +117,8 @@ def _remove_if_empty(dataset: Dataset) -> None:
 
 
 def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | None, bars: Bars) -> rows.Tally:
+    """Read everything. Raises ImportCancelled where somebody has stopped it."""
+
     def send(image_ids: list[int]) -> None:
         if local:
             local.send(image_ids)
@@ -146,11 +126,20 @@ def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | Non
         missing.send(encoder, image_ids)
 
     tally = rows.Tally()
-    for tally in rows.read_all(plan, job, send):
-        bars.move("reading", tally.position, plan.source.total, f"{tally.n_found} found, {tally.n_added} new")
-        if local:
-            bars.move("embedding", local.n_embedded, tally.n_added, f"{local.n_embedded} embedded")
+    try:
+        for tally in rows.read_all(plan, job, send):
+            show(tally, plan.source, bars)
+            if local:
+                bars.move("embedding", local.n_embedded, tally.n_added, f"{local.n_embedded} embedded")
+    except jobs.JobCancelled as error:
+        raise ImportCancelled from error
     return tally
+
+
+def show(tally: rows.Tally, source: Source, bars: Bars) -> None:
+    """Show how far the reading is."""
+    note = f"{tally.n_found} found, {tally.n_added} new, {len(tally.refusals)} refused"
+    bars.move("reading", tally.position, source.total, note, tally.n_found)
 
 
 def _index(encoder: Encoder, bars: Bars) -> None:
@@ -163,14 +152,14 @@ def _index(encoder: Encoder, bars: Bars) -> None:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _report(plan: rows.Plan, rule: labels.Rule | Sidecars, job: Job, tally: rows.Tally, watch: waiting.Watch) -> Report:
-    refused = [
-        {"source": refusal.source, "code": refusal.code, "reason": refusal.reason} for refusal in job.refusals.all()
-    ]
-    refused += [
-        {"source": image.source, "code": image.error_code, "reason": image.error_detail}
-        for image in Image.objects.filter(pk__in=watch.refused_ids).order_by("pk")
-    ]
+def _report(
+    plan: rows.Plan,
+    rule: labels.Rule | Sidecars,
+    job: Job,
+    tally: rows.Tally,
+    watch: waiting.Watch,
+    became: LibraryReport | None,
+) -> Report:
     return Report(
         dataset=plan.dataset.name,
         job_id=job.pk,
@@ -180,7 +169,18 @@ def _report(plan: rows.Plan, rule: labels.Rule | Sidecars, job: Job, tally: rows
         n_embedded=watch.n_ready,
         n_pending=watch.n_pending,
         n_labelled=tally.n_labelled,
-        refused=refused,
-        ignored=dict(plan.source.ignored - rule.n_read if isinstance(rule, Sidecars) else plan.source.ignored),
-        warning=rule.warning if isinstance(rule, labels.Table) else "",
+        refused=refused_by(job.refusals.order_by("pk"), watch.refused_ids),
+        ignored=ignored_by(plan.source, rule),
+        library=became,
+        warning=warning_of(rule),
     )
+
+
+def ignored_by(source: Source, rule: labels.Rule | Sidecars) -> dict[str, int]:
+    """Return how many files were left out, by their endings: sidecars that were read are not."""
+    return dict(source.ignored - rule.n_read if isinstance(rule, Sidecars) else source.ignored)
+
+
+def warning_of(rule: labels.Rule | Sidecars) -> str:
+    """Return what to say of a table of labels."""
+    return rule.warning if isinstance(rule, labels.Table) else ""

@@ -25,7 +25,8 @@ from search.text import is_storable, storable
 class Request:
     """What somebody wants imported, and how.
 
-    path: one path or several. files_from: a list of files, `-` for stdin.
+    path: one path or several. files_from: a list of files, `-` for stdin. removes_vanished: images in place whose file
+    is gone from the folders that are imported go into the trash.
     """
 
     path: Path | Sequence[Path] = ()
@@ -34,6 +35,7 @@ class Request:
     labels: str = "folder"
     split: SplitChoice = "auto"
     in_place: bool = False
+    removes_vanished: bool = False
     is_public: bool = True
     embeds_here: bool = False
     waits: bool = False
@@ -56,6 +58,8 @@ def open_request(request: Request) -> Source:
     for name in (*map(str, request.paths), str(request.files_from), request.labels):
         if not is_storable(name):
             raise CannotImport(f"The name {storable(name)} is no valid Unicode. Rename the file or folder first.")
+    if request.removes_vanished and not request.in_place:
+        raise CannotImport("Only of libraries in place is known what has vanished: give --in-place, too.")
     source = open_sources(request.paths, request.files_from)
     if request.in_place and source.is_archive:
         raise CannotImport("Pictures inside an archive cannot stay in place. Unpack it, or leave out --in-place.")
@@ -91,11 +95,13 @@ def dataset_of(request: Request) -> tuple[Dataset, bool]:
     return dataset, is_new
 
 
-def known_dataset_of(request: Request) -> Dataset | None:
-    """Return the dataset of a request where it is there already. Raises CannotImport."""
-    dataset = Dataset.objects.filter(name=_name_of(request)).first()
-    if dataset is not None:
-        _check_visibility(dataset, request)
+def known_dataset_of(request: Request) -> Dataset:
+    """Return the dataset of a request; one that is not there yet without saving it. Raises CannotImport."""
+    name = _name_of(request)
+    dataset = Dataset.objects.filter(name=name).first()
+    if dataset is None:
+        return Dataset(name=name)
+    _check_visibility(dataset, request)
     return dataset
 
 

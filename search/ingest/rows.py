@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 
 from embeddings import images
 from search.holding import hold
+from search.ingest import library
 from search.ingest.errors import DatasetDeleted
 from search.ingest.examining import Candidate, Rule, SplitChoice, examine
 from search.ingest.inserting import insert
+from search.ingest.library import Library
 from search.ingest.marks import Marks
 from search.ingest.sidecars import SidecarRefused
 from search.ingest.sources import Found, Source
 from search.models import Dataset, Image, Job, Refusal
+from search.pace import Pace
 from search.text import storable
 from search.work import jobs
 
@@ -31,7 +35,11 @@ class Plan:
     source: Source
     rule: Rule
     split: SplitChoice = "auto"
-    in_place: bool = False
+    library: Library | None = None  # of files that stay in place
+
+    @property
+    def in_place(self) -> bool:
+        return self.library is not None
 
 
 @dataclass
@@ -47,15 +55,28 @@ class Tally:
     # The images without an embedding among those found: added, waiting from before, or refused before.
     unfinished_ids: set[int] = field(default_factory=set)
     refusals: list[Refusal] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
+
+    def progress(self, source: Source) -> dict[str, Any]:
+        """Return what its job shows while it reads."""
+        counts = {"found": self.n_found, "added": self.n_added, "unchanged": self.n_unchanged}
+        return {
+            "reading": {"done": self.position, "total": source.total},
+            "read_per_second": round(self.pace.per_second, 2),
+            "counts": {**counts, "labelled": self.n_labelled},
+            "ignored": dict(source.ignored),
+        }
 
 
 def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterator[Tally]:
     """Make rows of all files of a source, chunk by chunk; yield the tally after each.
 
     `send` gets the ids of the images that wait for their embedding: the new ones, and those found waiting from before.
-    Files that cannot be taken become refusals of the job, and the rest goes on. Raises DatasetDeleted.
+    Files that cannot be taken become refusals of the job, and the rest goes on. Raises DatasetDeleted, and
+    jobs.JobCancelled, after which what was read stays.
     """
     tally = Tally()
+    tally.pace.note(0, 0)
     plan.source.beat = jobs.Heart(job).beat
     for chunk in chunks(plan.source):
         candidates = examine_all(plan, tally, chunk)
@@ -63,11 +84,14 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
             if not hold(plan.dataset.pk):
                 raise DatasetDeleted
             Refusal.objects.bulk_create(_of(job, refusal) for refusal in tally.refusals if refusal.pk is None)
+            if plan.library is not None:
+                library.move(plan.library.note(candidates))
             inserted = insert(plan.dataset, job, candidates, in_place=plan.in_place)
             tally.n_added += inserted.n_added
             tally.n_unchanged += len(candidates) - inserted.n_added
             n_done = tally.n_added + tally.n_unchanged
-            jobs.move_on(job, n_done=n_done, n_failed=len(tally.refusals), n_total=tally.n_found)
+            progress = tally.progress(plan.source)
+            jobs.move_on(job, n_done=n_done, n_failed=len(tally.refusals), n_total=tally.n_found, progress=progress)
         waiting = [pk for pk, status in inserted.unfinished.items() if status == Image.Status.PENDING]
         # A picture that stands in the source twice is sent once.
         if new := [pk for pk in waiting if pk not in tally.unfinished_ids]:
@@ -104,6 +128,7 @@ def examine_all(plan: Plan, tally: Tally, chunk: list[Found]) -> list[Candidate]
     tally.first_name = tally.first_name or chunk[0].name
     tally.n_found += len(chunk)
     tally.position = chunk[-1].position
+    tally.pace.note(tally.n_found, tally.position)
     return candidates
 
 

@@ -38,7 +38,8 @@ class Job(models.Model):
     n_failed = models.PositiveIntegerField(_("failed"), default=0)
     n_total = models.PositiveIntegerField(_("total"), default=0)
     message = models.TextField(_("message"), blank=True)
-    # What there is to draw while it runs: of a training the device and the figures of each epoch.
+    # What there is to draw while it runs: of a training the device and the figures of each epoch; of an import
+    # "reading" ({"done", "total"}, in files or bytes), "read_per_second" (files), and the counts of its report.
     progress = models.JSONField(default=dict, blank=True)
     # Somebody wants it to end: whoever works on it looks here.
     is_cancelled = models.BooleanField(default=False)

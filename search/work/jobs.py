@@ -59,22 +59,43 @@ def standing(job: Job) -> Standing:
     return Standing(**counts)
 
 
-def move_on(job: Job, *, n_done: int, n_failed: int, n_total: int) -> None:
-    """Record how far a job is, and that somebody works on it."""
-    Job.objects.filter(pk=job.pk).update(n_done=n_done, n_failed=n_failed, n_total=n_total, heartbeat_at=timezone.now())
+def move_on(job: Job, *, n_done: int, n_failed: int, n_total: int, progress: dict[str, Any] | None = None) -> None:
+    """Record how far a job is, and that somebody works on it. progress: what there is to show, with all it had."""
+    changes: dict[str, Any] = {} if progress is None else {"progress": progress}
+    Job.objects.filter(pk=job.pk).update(
+        n_done=n_done, n_failed=n_failed, n_total=n_total, heartbeat_at=timezone.now(), **changes
+    )
+
+
+def note(job: Job, progress: dict[str, Any]) -> None:
+    """Record what there is to show of a job, in place of what there was."""
+    Job.objects.filter(pk=job.pk).update(progress=progress)
+
+
+class JobCancelled(Exception):
+    """Somebody wants the job to end: see `cancel`."""
 
 
 class Heart:
-    """Shows that a job is alive while it reads what takes long; however often it beats, it writes twice a minute."""
+    """Shows that a job is alive while it reads what takes long, and looks whether it is to end.
+
+    However often it beats, it writes twice a minute and looks once in two seconds.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job_id = job.pk
-        self._written_at = time.monotonic()
+        self._written_at = self._looked_at = time.monotonic()
 
     def beat(self) -> None:
-        if time.monotonic() - self._written_at > _SECONDS_BETWEEN_BEATS:
+        """Raise JobCancelled where somebody has cancelled the job."""
+        now = time.monotonic()
+        if now - self._looked_at > _SECONDS_BETWEEN_LOOKS:
+            self._looked_at = now
+            if Job.objects.filter(pk=self._job_id, is_cancelled=True).exists():
+                raise JobCancelled
+        if now - self._written_at > _SECONDS_BETWEEN_BEATS:
+            self._written_at = now
             Job.objects.filter(pk=self._job_id).update(heartbeat_at=timezone.now())
-            self._written_at = time.monotonic()
 
 
 @contextmanager

@@ -15,10 +15,14 @@ from search.encoders import NoEncoder
 from search.ingest import importing
 from search.ingest.errors import CannotImport
 from search.ingest.labels import LabelsUnreadable
+from search.ingest.rehearsing import rehearse
+from search.ingest.reporting import LibraryReport, Report, as_dict, as_text, kind_of
 from search.ingest.requests import Request
 from search.ingest.sources import SourceMissing
 from search.paths import NoSuchHome, user_path
 from search.progress import Bars
+
+_MOST_NAMES_TOLD = 20
 
 
 class Command(BaseCommand):
@@ -39,6 +43,10 @@ where it was. A folder named train, val or test gives the split. Labels come fro
   --labels sidecar     a.jpg.json or a.json beside a.jpg: {"label", "tags", "split"}; or a.txt: its first line
 
 What a picture has already, from an earlier import or by hand, is not overwritten.
+
+A library that stays in place is brought up to date by importing it again: new, changed, moved and vanished files
+are told apart. A changed file keeps its label, split and tags; a moved one is not embedded again; vanished ones
+are listed, and --remove-vanished puts them into the trash.
 
 exit status: 0 all pictures are in; 3 done, but some were refused (each is listed with its reason);
 1 nothing could be done, for the reason given."""
@@ -68,19 +76,33 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
             "--in-place", action="store_true", help="keep no copy: refer to the originals where they lie"
         )
         parser.add_argument(
+            "--remove-vanished",
+            action="store_true",
+            help="put images in place into the trash whose files are gone from the folders that are imported",
+        )
+        parser.add_argument(
             "--private",
             action="store_true",
             help="make a new dataset private; one that is there is changed in the admin",
         )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="read and check all files, say what would be done, and write nothing"
+        )
         parser.add_argument("--wait", action="store_true", help="wait until the workers have embedded everything")
         parser.add_argument("--sync", action="store_true", help="embed in this command, on all cores; needs no worker")
+        parser.add_argument(
+            "--report", metavar="FILE", type=Path, help="write all counts and refusals to a .json or .csv at the end"
+        )
         parser.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
         try:
+            report_path = user_path(options["report"]) if options["report"] else None
+            kind = kind_of(report_path) if report_path else ""
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
-                report = importing.run(self._request(options), bars)
+                carry_out = rehearse if options["dry_run"] else importing.run
+                report = carry_out(self._request(options), bars)
         except (SourceMissing, LabelsUnreadable, NoEncoder, NoSuchHome, CannotImport) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -88,12 +110,20 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
                 "Stopped. Nothing is lost: run the same command again to go on.", returncode=130
             ) from None
         seconds = time.monotonic() - started
+        if report_path:
+            self._write(report_path, as_text(as_dict(report, seconds), kind))
         if options["json"]:
             self.stdout.write(json.dumps({**report.as_json(), "seconds": round(seconds, 2)}))
         else:
             self._tell(report, seconds)
         if report.refused:
             sys.exit(3)
+
+    def _write(self, path: Path, text: str) -> None:
+        try:
+            path.write_text(text, encoding="utf-8", newline="")
+        except OSError as error:
+            raise CommandError(f"The import is done, but its report {path} cannot be written: {error}.") from error
 
     def _request(self, options: dict[str, Any]) -> Request:
         files_from = options["files_from"]
@@ -104,18 +134,28 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
             labels=options["labels"],
             split=options["split"],
             in_place=options["in_place"],
+            removes_vanished=options["remove_vanished"],
             is_public=not options["private"],
             embeds_here=options["sync"],
             waits=options["wait"] or options["sync"],
         )
 
-    def _tell(self, report: importing.Report, seconds: float) -> None:
+    def _tell(self, report: Report, seconds: float) -> None:
         write = self.stdout.write
-        write(
-            f"{report.dataset}: {report.n_found} pictures found, {report.n_added} added, "
-            f"{report.n_unchanged} unchanged, {report.n_labelled} labelled, {report.n_embedded} embedded, "
-            f"{len(report.refused)} refused in {seconds:.1f} s."
-        )
+        if report.is_dry:
+            write(
+                f"{report.dataset}: {report.n_found} pictures found, {report.n_added} would be added, "
+                f"{report.n_unchanged} are unchanged, {report.n_labelled} labelled, {len(report.refused)} would be "
+                f"refused. Nothing was written; it took {seconds:.1f} s."
+            )
+        else:
+            write(
+                f"{report.dataset}: {report.n_found} pictures found, {report.n_added} added, "
+                f"{report.n_unchanged} unchanged, {report.n_labelled} labelled, {report.n_embedded} embedded, "
+                f"{len(report.refused)} refused in {seconds:.1f} s."
+            )
+        if report.library:
+            self._tell_library(report.library)
         if report.n_pending:
             write(f"{report.n_pending} wait for the workers. Watch them: /jobs/{report.job_id}/")
         if report.ignored:
@@ -125,3 +165,21 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
             write(self.style.WARNING(report.warning))
         for refusal in report.refused:
             write(self.style.WARNING(f"refused {refusal['source']}: {refusal['reason']}"))
+
+    def _tell_library(self, library: LibraryReport) -> None:
+        write = self.stdout.write
+        write(
+            f"In place: {library.n_new} new, {library.n_changed} changed, {library.n_moved} moved, "
+            f"{len(library.vanished)} vanished, {library.n_removed} put into the trash."
+        )
+        for source in library.vanished[:_MOST_NAMES_TOLD]:
+            write(f"vanished {source}")
+        if len(library.vanished) > _MOST_NAMES_TOLD:
+            write(f"and {len(library.vanished) - _MOST_NAMES_TOLD} more: --report FILE.json lists all.")
+        if library.n_kept:
+            write(
+                self.style.WARNING(
+                    f"{library.n_kept} of them lay in folders in which nothing was found: look whether their disk is "
+                    "mounted. These are left as they are."
+                )
+            )
