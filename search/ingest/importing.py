@@ -130,7 +130,8 @@ def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | Non
         for tally in rows.read_all(plan, job, send):
             show(tally, plan.source, bars)
             if local:
-                bars.move("embedding", local.n_embedded, tally.n_added, f"{local.n_embedded} embedded")
+                n_embedded = local.n_embedded
+                bars.move("embedding", n_embedded, tally.n_added, f"{n_embedded} embedded", n_embedded)
     except jobs.JobCancelled as error:
         raise ImportCancelled from error
     return tally

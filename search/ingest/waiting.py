@@ -71,7 +71,7 @@ def wait(watch: Watch, local: LocalWorkers | None, bars: Bars) -> None:
         is_over = local.is_done() if local else True
         watch.look()
         note = f"{watch.n_ready} embedded, {len(watch.refused_ids)} refused"
-        bars.move("embedding", watch.n_done, watch.n_done + watch.n_pending, note)
+        bars.move("embedding", watch.n_done, watch.n_done + watch.n_pending, note, watch.n_done)
         if is_over and not watch.n_pending:
             return
         if watch.n_pending != last:
