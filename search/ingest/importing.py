@@ -81,7 +81,7 @@ def _settle_library(plan: rows.Plan, job: Job, tally: rows.Tally, request: Reque
     became = library_report(changes, library.carry_out(changes, plan.dataset, removes=request.removes_vanished))
     progress = tally.progress(plan.source)
     progress["counts"] |= became.as_json()
-    jobs.note(job, progress | {"vanished_files": became.vanished[:MOST_NAMES_KEPT]})
+    jobs.keep_progress(job, progress | {"vanished_files": became.vanished[:MOST_NAMES_KEPT]})
     return became
 
 

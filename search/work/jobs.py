@@ -67,7 +67,7 @@ def move_on(job: Job, *, n_done: int, n_failed: int, n_total: int, progress: dic
     )
 
 
-def note(job: Job, progress: dict[str, Any]) -> None:
+def keep_progress(job: Job, progress: dict[str, Any]) -> None:
     """Record what there is to show of a job, in place of what there was."""
     Job.objects.filter(pk=job.pk).update(progress=progress)
 
