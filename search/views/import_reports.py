@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from search.ingest import reporting
 from search.models import Job
-from search.views.jobs import staff_only
+from search.views.guarding import staff_only
 
 _TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
