@@ -13,6 +13,7 @@ from embeddings.images import RefusedImage
 from search.ingest import importing
 from search.ingest.several import STDIN, open_sources
 from search.ingest.sources import SourceMissing
+from search.management.commands.import_images import Command
 from search.models import Dataset, Image, Job
 from search.progress import Bars
 from tests.conftest import png
@@ -105,6 +106,14 @@ def test_an_empty_list_is_said_so(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_list_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(SourceMissing, match="cannot be read: No such file"):
         open_sources([], tmp_path / "nowhere")
+
+
+def test_paths_may_stand_before_and_behind_options() -> None:
+    parser = Command().create_parser("manage.py", "import_images")
+    parsed = parser.parse_args(["a.zip", "--dataset", "Colours", "b", "--dry-run", "c"])
+    assert (parsed.path, parsed.dataset, parsed.dry_run) == ([Path("a.zip"), Path("b"), Path("c")], "Colours", True)
+    with pytest.raises(CommandError, match="arguments are required: --dataset"):
+        parser.parse_args(["a.zip"])
 
 
 @pytest.mark.usefixtures("encoder")
