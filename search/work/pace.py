@@ -18,10 +18,11 @@ _LEAST_SECONDS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How far a job is, and its speed. n_total is 0, and left None, where nobody can tell."""
+    """How far a job is, and its speed. n_total is 0, and share and left None, where nobody can tell."""
 
     n_done: int
     n_total: int
+    share: float | None
     per_second: float | None
     left: timedelta | None
 
@@ -33,25 +34,32 @@ class Pace:
 def pace(job: Job, now: Standing | None) -> Pace:
     """Look how far a running job is. now: how its images stand, of one that is waiting for their embeddings."""
     n_done, n_total = _position(job, now)
+    share = n_done / n_total if n_total else _share_read(job)
     seconds = (timezone.now() - job.started_at).total_seconds()
     key = f"pace-{job.pk}-{job.state}"
-    seen: list[tuple[float, int]] = [one for one in cache.get(key, []) if seconds - one[0] <= _SECONDS_BACK]
-    cache.set(key, [*seen, (seconds, n_done)], 2 * _SECONDS_BACK)
+    seen: list[tuple[float, int, float]] = [one for one in cache.get(key, []) if seconds - one[0] <= _SECONDS_BACK]
+    cache.set(key, [*seen, (seconds, n_done, share or 0.0)], 2 * _SECONDS_BACK)
     # Whoever looks for the first time gets the mean since the job began.
-    since, n_then = seen[0] if seen and seconds - seen[0][0] >= _LEAST_SECONDS else (0.0, 0)
+    since, n_then, share_then = seen[0] if seen and seconds - seen[0][0] >= _LEAST_SECONDS else (0.0, 0, 0.0)
     passed = seconds - since
-    per_second = (n_done - n_then) / passed if passed >= _LEAST_SECONDS and n_done > n_then else None
-    left = timedelta(seconds=(n_total - n_done) / per_second) if per_second and n_total else None
-    return Pace(n_done=n_done, n_total=n_total, per_second=per_second, left=left)
+    if passed < _LEAST_SECONDS or n_done <= n_then:
+        return Pace(n_done=n_done, n_total=n_total, share=share, per_second=None, left=None)
+    left = timedelta(seconds=(1 - share) * passed / (share - share_then)) if share and share > share_then else None
+    return Pace(n_done=n_done, n_total=n_total, share=share, per_second=(n_done - n_then) / passed, left=left)
 
 
 def _position(job: Job, now: Standing | None) -> tuple[int, int]:
+    if job.kind != Job.Kind.IMPORT:
+        return job.n_done, job.n_total
     # An import's images are its own; other jobs count what they have done.
-    if job.kind == Job.Kind.IMPORT and job.state == Job.State.EMBEDDING and now is not None:
+    if job.state == Job.State.EMBEDDING and now is not None:
         n_through = now.n_ready + now.n_refused
         return n_through, n_through + now.n_pending
+    # While it reads, what it has found so far is no total.
+    return job.n_done + job.n_failed, 0
+
+
+def _share_read(job: Job) -> float | None:
+    """Return how much of its source an import has read: of the files of a folder, or of the bytes of an archive."""
     reading = job.progress.get("reading")
-    if job.kind == Job.Kind.IMPORT:
-        # While it reads, what it has found so far is no total.
-        return (reading["done"], reading["total"]) if reading else (job.n_done + job.n_failed, 0)
-    return job.n_done, job.n_total
+    return min(1.0, reading["done"] / reading["total"]) if reading and reading["total"] else None

@@ -50,8 +50,12 @@ class TestPace:
     def test_an_import_that_reads_has_no_total_unless_it_says_so(self) -> None:
         job = Job.objects.create(kind="import", n_done=90, n_failed=10, n_total=100)
         assert (pace(job, None).n_done, pace(job, None).n_total, pace(job, None).left) == (100, 0, None)
-        job.progress = {"reading": {"done": 100, "total": 400}}
-        assert pace(job, None).n_total == 400
+        job.progress = {"reading": {"done": 1_000, "total": 4_000}}  # bytes of an archive
+        assert (pace(job, None).n_done, pace(job, None).share) == (100, 0.25)
+        other = Job.objects.create(kind="import", n_done=50, progress=job.progress)
+        seen = pace(begun_ago(other, 30), None)
+        assert seen.left is not None
+        assert seen.left.total_seconds() == pytest.approx(90, rel=0.1)
 
     def test_one_that_waits_for_embeddings_counts_those_that_are_through(self) -> None:
         job = Job.objects.create(kind="import", state="embedding", n_done=5, n_total=5)
