@@ -36,6 +36,15 @@ def datasets_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Dataset]:
     return Dataset.objects.filter(owner_id=user.pk)
 
 
+def may_delete(user: AbstractBaseUser | AnonymousUser, dataset: Dataset) -> bool:
+    """Return whether a user may delete a dataset: its owner, and those who may delete datasets in the admin."""
+    if not user.is_authenticated:
+        return False
+    return dataset.owner_id == user.pk or (
+        isinstance(user, PermissionsMixin) and user.has_perm("search.delete_dataset")
+    )
+
+
 def label(image_ids: Sequence[int], text: str, user: AbstractBaseUser | AnonymousUser) -> dict[int, str]:
     """Give images a label, or take it with an empty text; return what they had before, by id. Raises NotAllowed."""
     with transaction.atomic():

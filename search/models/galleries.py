@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 def bits_of(phash: object) -> str:
     """Return a perceptual hash as 64 characters 0 or 1, empty without one; pgvector gives it as text or as a Bit."""
     return phash.to_text() if isinstance(phash, Bit) else str(phash or "")
+
+
+# Pages stand at these addresses.
+RESERVED_SLUGS = {"new", "restore"}
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):
@@ -115,9 +120,14 @@ class Dataset(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("dataset", args=[self.slug])
 
+    def clean(self) -> None:
+        """Refuse a name that is taken: forms leave out constraints on fields that they do not show, as `trashed_at`."""
+        if Dataset.objects.filter(name=self.name).exclude(pk=self.pk).exists():
+            raise ValidationError({"name": ValidationError(_("There is a dataset of this name already."), "unique")})
+
     def _free_slug(self) -> str:
         base = slugify(self.name, allow_unicode=False)[:100] or "dataset"
-        taken = set(Dataset.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+        taken = set(Dataset.objects.filter(slug__startswith=base).values_list("slug", flat=True)) | RESERVED_SLUGS
         return next(slug for n in range(1, len(taken) + 2) if (slug := base if n == 1 else f"{base}-{n}") not in taken)
 
 

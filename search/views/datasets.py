@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from search import galleries
+from search import galleries, selecting
 from search.forms.galleries import GalleryForm
 from search.models import Dataset, Evaluation
 from search.reports import standing
+from search.views.keeping import deleted_by
 
 PER_PAGE = 60
 
@@ -21,7 +22,8 @@ PER_PAGE = 60
 def datasets(request: HttpRequest) -> HttpResponse:
     """List the datasets with a few pictures of each."""
     cards = galleries.galleries(Dataset.objects.visible_to(request.user))
-    return render(request, "search/datasets.html", {"galleries": cards})
+    context = {"galleries": cards, "deleted": deleted_by(request)}
+    return render(request, "search/datasets.html", context)
 
 
 @require_safe
@@ -34,6 +36,8 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     page = Paginator(galleries.filtered(shown, form.cleaned_data), PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "dataset": shown,
+        "may_change": selecting.datasets_of(request.user).filter(pk=shown.pk).exists(),
+        "may_delete": selecting.may_delete(request.user, shown),
         "gallery": galleries.galleries(visible.filter(pk=shown.pk))[0],
         "form": form,
         "labels": galleries.labels(shown),

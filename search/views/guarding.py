@@ -1,14 +1,19 @@
-"""Who may open a page."""
+"""Who gets in: pages for staff, and those with which a dataset is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+
+from search import selecting
+from search.models import Dataset
 
 P = ParamSpec("P")
 
@@ -25,5 +30,26 @@ def staff_only(
         if not request.user.is_staff:
             raise PermissionDenied("This page is for staff.")
         return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def of_own_dataset(
+    view: Callable[Concatenate[HttpRequest, Dataset, ...], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """Give a view the dataset of a slug, for those who may change it.
+
+    A dataset that one may not see is told like one that is not there; of one that others may see, strangers are sent
+    to the sign-in page.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponseBase:
+        seen = get_object_or_404(Dataset.objects.visible_to(request.user), slug=slug)
+        if not selecting.datasets_of(request.user).filter(pk=seen.pk).exists():
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            raise PermissionDenied("You may not change this dataset.")
+        return view(request, seen, **kwargs)
 
     return guarded

@@ -8,9 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.middleware.csrf import get_token
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -26,6 +24,7 @@ from search.language import wording
 from search.models import Dataset, Image
 from search.text import storable
 from search.views.searching import HtmxRequest, Refused, recalled
+from search.views.undoing import tell_with_undo
 
 MOST_CHOSEN = 1000
 _UNDO = "search.selecting.undo"
@@ -123,19 +122,12 @@ def _label(request: HtmxRequest, images: list[Image]) -> HttpResponse:
         said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
     else:
         said = ngettext("%(n)d image has no label any more.", "%(n)d images have no label any more.", n)
-    messages.success(
+    tell_with_undo(
         request,
-        format_html(
-            '{} <form class="inline" action="{}" method="post">'
-            '<input type="hidden" name="csrfmiddlewaretoken" value="{}"><input type="hidden" name="labels" value="{}">'
-            '<input type="hidden" name="back" value="{}"><button class="quiet">{}</button></form>',
-            said % {"n": n, "label": text},
-            reverse("undo-labels"),
-            get_token(request),
-            signing.dumps({str(pk): label for pk, label in before.items()}, salt=_UNDO, compress=True),
-            _address(request),
-            _("Undo"),
-        ),
+        said % {"n": n, "label": text},
+        reverse("undo-labels"),
+        labels=signing.dumps({str(pk): label for pk, label in before.items()}, salt=_UNDO, compress=True),
+        back=_address(request),
     )
     return _back(request)
 
