@@ -26,8 +26,13 @@ class Inserted:
     unfinished: dict[int, str]
 
 
-def insert(dataset: Dataset, job: Job, candidates: Sequence[Candidate], *, in_place: bool) -> Inserted:
-    """Insert the candidates that a dataset does not have."""
+def insert(
+    dataset: Dataset, job: Job | None, candidates: Sequence[Candidate], *, in_place: bool = False
+) -> Inserted:
+    """Insert the candidates that a dataset does not have, in the transaction of a caller who holds it.
+
+    job: whose images they are, with those that wait from a job that was killed; None for a single upload.
+    """
     wanted = {candidate.sha256: candidate for candidate in candidates}
     known = dict(Image.objects.filter(dataset=dataset, sha256__in=wanted).values_list("sha256", "pk"))
     complete({known[sha256]: wanted[sha256].marks for sha256 in known})
@@ -36,8 +41,9 @@ def insert(dataset: Dataset, job: Job, candidates: Sequence[Candidate], *, in_pl
     names = {} if in_place else {one.sha256: _keep_original(dataset, one) for one in fresh}
     n_added = _insert_rows(dataset, job, fresh, names)
     here = Image.objects.filter(dataset=dataset, sha256__in=wanted)
-    # Images that wait from an import that was killed are this one's to finish.
-    here.filter(status=Image.Status.PENDING).exclude(job__in=jobs.alive()).update(job=job)
+    if job is not None:
+        # Images that wait from an import that was killed are this one's to finish.
+        here.filter(status=Image.Status.PENDING).exclude(job__in=jobs.alive()).update(job=job)
     unfinished = here.filter(status__in=[Image.Status.PENDING, Image.Status.REFUSED])
     return Inserted(n_added=n_added, unfinished=dict(unfinished.order_by("pk").values_list("pk", "status")))
 
@@ -57,7 +63,7 @@ def complete(marks: dict[int, Marks]) -> None:
         )
 
 
-def _insert_rows(dataset: Dataset, job: Job, fresh: list[Candidate], names: dict[str, str]) -> int:
+def _insert_rows(dataset: Dataset, job: Job | None, fresh: list[Candidate], names: dict[str, str]) -> int:
     """Insert rows in one statement and return how many: another import may insert the same content meanwhile."""
     if not fresh:
         return 0
@@ -93,7 +99,7 @@ def _insert_rows(dataset: Dataset, job: Job, fresh: list[Candidate], names: dict
                  new (sha256, source, file, in_place_path, format, width, height, n_bytes, label, split, tags)
             ON CONFLICT (dataset_id, sha256) DO NOTHING
             """,
-            [dataset.pk, job.pk, _BETWEEN_TAGS, *map(list, columns)],
+            [dataset.pk, job and job.pk, _BETWEEN_TAGS, *map(list, columns)],
         )
         return cursor.rowcount
 
