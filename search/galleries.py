@@ -7,12 +7,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, QuerySet, Value
+from django.db.models import Count, F, Func, OuterRef, QuerySet, TextField, Value
 from django.db.models.functions import MD5, Concat
+from django.utils.translation import gettext_lazy as _
 
 from search.models import Dataset, Image
 
 N_SAMPLES = 6
+_LOOKUPS = {
+    "name": "source__icontains",
+    "label": "label",
+    "tag": "tags__contains",
+    "status": "status",
+    "format": "format",
+    "split": "split",
+    "reason": "error_code",
+}
+# The file's own name, without the folders above it.
+_NAME = Func(F("source"), Value("/"), Value(-1), function="split_part", output_field=TextField())
+ORDERS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "newest": (_("Newest first"), ("-created_at", "-pk")),
+    "name": (_("Name"), (_NAME,)),
+    "label": (_("Label"), ("label",)),
+    "size": (_("Largest picture first"), ((F("width") * F("height")).desc(),)),
+    "bytes": (_("Largest file first"), ("-n_bytes",)),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,23 +67,26 @@ def galleries(datasets: QuerySet[Dataset]) -> list[Gallery]:
 
 
 def filtered(dataset: Dataset, wanted: dict[str, Any]) -> QuerySet[Image]:
-    """Return the images of a dataset that match `name`, `label`, `tag` and `status`; empty values match all.
+    """Return the images of a dataset that match what GalleryForm asks for; empty values match all.
 
-    With `draw`, a seed, they come in a random order.
+    They come as imported, by `sort`, or with `draw`, a seed, in a random order.
     """
     found = Image.objects.filter(dataset=dataset).select_related("dataset").order_by("pk")
-    if wanted.get("name"):
-        found = found.filter(source__icontains=wanted["name"])
-    if wanted.get("label"):
-        found = found.filter(label=wanted["label"])
-    if wanted.get("tag"):
-        found = found.filter(tags__contains=[wanted["tag"]])
-    if wanted.get("status"):
-        found = found.filter(status=wanted["status"])
+    for name, lookup in _LOOKUPS.items():
+        if value := wanted.get(name):
+            found = found.filter(**{lookup: [value] if name == "tag" else value})
+    if order := ORDERS.get(wanted.get("sort") or ""):
+        return found.order_by(*order[1], "pk")
     if wanted.get("draw") is not None:
         # By a hash of content and draw: random, and on every page of the same draw the same.
         found = found.order_by(MD5(Concat("sha256", Value(str(wanted["draw"])))), "pk")
     return found
+
+
+def reasons(dataset: Dataset) -> list[tuple[str, int]]:
+    """Return the codes of why images of a dataset are refused, each with how many, the most frequent first."""
+    refused = Image.objects.filter(dataset=dataset, status=Image.Status.REFUSED).order_by()
+    return list(refused.values_list("error_code").annotate(n=Count("pk")).order_by("-n", "error_code"))
 
 
 def labels(dataset: Dataset, limit: int = 300) -> list[str]:

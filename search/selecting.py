@@ -1,22 +1,26 @@
-"""What is done with several images at once: a label for them, and a second place for them in another dataset."""
+"""What is done with several images at once, by those who may: described, moved, copied, deleted, embedded again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.contrib.auth.models import PermissionsMixin
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from search.bulk import bulk_cursor
-from search.files import storage
+from search import embedding, encoders, moving, trash
+from search.copying import copy
 from search.holding import hold
 from search.models import Dataset, Image
+from search.work import reconciling
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+Field = Literal["label", "tags", "split"]
 
 
 class NotAllowed(Exception):
@@ -47,23 +51,88 @@ def may_delete(user: AbstractBaseUser | AnonymousUser, dataset: Dataset) -> bool
 
 def label(image_ids: Sequence[int], text: str, user: AbstractBaseUser | AnonymousUser) -> dict[int, str]:
     """Give images a label, or take it with an empty text; return what they had before, by id. Raises NotAllowed."""
-    with transaction.atomic():
-        chosen = Image.objects.filter(pk__in=image_ids).order_by("pk").select_for_update(of=("self",))
-        before = {image.pk: image.label for image in chosen}
-        _check(before, user)
-        Image.objects.filter(pk__in=before).update(label=text)
-    return before
+    return _change(image_ids, "label", lambda image: text, user)
 
 
 def relabel(labels: dict[int, str], user: AbstractBaseUser | AnonymousUser) -> int:
     """Give each image back the label that it had; return how many there still are. Raises NotAllowed."""
+    return give_back("label", labels, user)
+
+
+def divide(image_ids: Sequence[int], split: str, user: AbstractBaseUser | AnonymousUser) -> dict[int, str]:
+    """Put images into a split: none, train, val or test; return where they were before, by id. Raises NotAllowed."""
+    return _change(image_ids, "split", lambda image: Image.Split(split).value, user)
+
+
+def tag(image_ids: Sequence[int], tags: Sequence[str], user: AbstractBaseUser | AnonymousUser) -> dict[int, list[str]]:
+    """Give images tags that they lack; return those that they had before, by id. Raises NotAllowed."""
+    return _change(image_ids, "tags", lambda image: list(dict.fromkeys([*image.tags, *tags])), user)
+
+
+def untag(
+    image_ids: Sequence[int], tags: Sequence[str], user: AbstractBaseUser | AnonymousUser
+) -> dict[int, list[str]]:
+    """Take tags off images; return those that they had before, by id. Raises NotAllowed."""
+    return _change(image_ids, "tags", lambda image: [one for one in image.tags if one not in tags], user)
+
+
+def give_back(field: Field, values: dict[int, Any], user: AbstractBaseUser | AnonymousUser) -> int:
+    """Give each image back the label, tags or split that it had; return how many there still are. Raises NotAllowed."""
+    return len(_change(list(values), field, lambda image: values[image.pk], user))
+
+
+def _change(
+    image_ids: Sequence[int], field: Field, new: Callable[[Image], Any], user: AbstractBaseUser | AnonymousUser
+) -> dict[int, Any]:
     with transaction.atomic():
-        chosen = list(Image.objects.filter(pk__in=labels).order_by("pk").select_for_update(of=("self",)))
-        _check([image.pk for image in chosen], user)
+        chosen = list(Image.objects.filter(pk__in=image_ids).order_by("pk").select_for_update(of=("self",)))
+        before = {image.pk: getattr(image, field) for image in chosen}
+        _check(before, user)
         for image in chosen:
-            image.label = labels[image.pk]
-        Image.objects.bulk_update(chosen, ["label"], batch_size=500)
-    return len(chosen)
+            setattr(image, field, new(image))
+        changed = [image for image in chosen if getattr(image, field) != before[image.pk]]
+        Image.objects.bulk_update(changed, [field], batch_size=500)
+    return before
+
+
+def move(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[int, int]:
+    """Move images into another dataset; return how many moved, and how many were there with the same content already.
+
+    Vectors, labels, tags and splits come along. Raises NotAllowed where either dataset is not the user's, DatasetGone.
+    """
+    if not datasets_of(user).filter(pk=into.pk).exists():
+        raise NotAllowed
+    _check(image_ids, user)
+    chosen = Image.objects.filter(pk__in=image_ids).exclude(dataset=into).values_list("pk", flat=True)
+    n_chosen = len(chosen)
+    n_moved = len(moving.move(list(chosen), into.pk))
+    if n_chosen and not Dataset.objects.filter(pk=into.pk).exists():
+        raise DatasetGone
+    return n_moved, len(image_ids) - n_moved
+
+
+def discard(image_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser) -> int:
+    """Put images into the trash; return how many. Raises NotAllowed."""
+    _check(image_ids, user)
+    return trash.discard(image_ids)
+
+
+def restore(image_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser) -> int:
+    """Put images from the trash back where they were; return how many. Raises NotAllowed."""
+    origins = Dataset.objects.filter(trash__images__in=image_ids)
+    if origins.exclude(pk__in=datasets_of(user)).exists():
+        raise NotAllowed
+    return trash.restore(image_ids)
+
+
+def embed_again(image_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser) -> int:
+    """Have images embedded anew, refused ones too; return how many wait now. Raises NotAllowed, encoders.NoEncoder."""
+    _check(image_ids, user)
+    encoder = encoders.default()
+    with transaction.atomic():
+        n_waiting = embedding.forget(image_ids)
+        transaction.on_commit(partial(reconciling.send, encoder, list(image_ids)))
+    return n_waiting
 
 
 def add(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[int, int, int]:
@@ -83,7 +152,7 @@ def add(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | Anonym
             if not hold(into.pk):
                 raise DatasetGone
             try:
-                n_added += _copy(image, into)
+                n_added += copy(image, into)
             except FileNotFoundError:
                 n_lost += 1
     return n_added, len(chosen) - n_added - n_lost, n_lost
@@ -93,42 +162,3 @@ def _check(image_ids: Sequence[int] | dict[int, str], user: AbstractBaseUser | A
     own = datasets_of(user)
     if Image.objects.filter(pk__in=list(image_ids)).exclude(dataset__in=own).exists():
         raise NotAllowed
-
-
-def _copy(image: Image, into: Dataset) -> bool:
-    """Copy one image with its files and vectors; return whether it was not there yet."""
-    if Image.objects.filter(dataset=into, sha256=image.sha256).exists():
-        return False
-    # The small file first: where one of them is lost, the other is copied for nothing.
-    thumbnail = _copy_file(image.thumbnail.name, into)
-    file = _copy_file(image.file.name, into)
-    with bulk_cursor() as cursor:
-        cursor.execute(
-            """
-            WITH new AS (
-                INSERT INTO search_image (dataset_id, sha256, source, file, in_place_path, thumbnail, format, width,
-                                          height, n_bytes, label, tags, split, phash, status, error_code, error_detail,
-                                          n_attempts, created_at)
-                SELECT %(into)s, sha256, source, %(file)s, in_place_path, %(thumbnail)s, format, width, height, n_bytes,
-                       label, tags, 'none', phash, status, '', '', 0, now()
-                FROM search_image WHERE id = %(image)s
-                ON CONFLICT (dataset_id, sha256) DO NOTHING RETURNING id
-            ), vectors AS (
-                INSERT INTO search_embedding (image_id, encoder_id, dataset_id, vector)
-                SELECT new.id, old.encoder_id, %(into)s, old.vector
-                FROM search_embedding old CROSS JOIN new WHERE old.image_id = %(image)s
-            )
-            SELECT count(*) FROM new
-            """,
-            {"into": into.pk, "image": image.pk, "file": file, "thumbnail": thumbnail},
-        )
-        (n,) = cursor.fetchone() or (0,)
-    return bool(n)
-
-
-def _copy_file(name: str | None, into: Dataset) -> str:
-    """Copy a file to where that of the other dataset is kept; return its name there."""
-    if not name:
-        return ""
-    with default_storage.open(name) as file:
-        return storage.keep(storage.name_in(into.pk, name), file.read())

@@ -4,7 +4,9 @@ from django.urls import path, register_converter
 
 from search import health
 from search.views import (
+    changing,
     datasets,
+    deleted,
     encoders,
     evaluations,
     explaining,
@@ -44,7 +46,8 @@ urlpatterns = [
     path("regions.json", explaining.regions, name="regions"),
     path("images/<int:pk>/why/", explaining.why, name="why"),
     path("selection/", selecting.selection, name="selection"),
-    path("selection/undo/", selecting.undo, name="undo-labels"),
+    path("selection/undo/", changing.undo, name="undo-labels"),
+    path("selection/restore/", changing.restore, name="restore-images"),
     path("query/<str:key>.jpg", searching.query_picture, name="query-picture"),
     path("images/<int:pk>/", images.image, name="image"),
     path("images/<int:pk>/picture-<version:version>.jpg", images.picture, name="picture"),
@@ -54,6 +57,8 @@ urlpatterns = [
     path("datasets/restore/", keeping.restore, name="restore-dataset"),
     path("datasets/<slug:slug>/edit/", keeping.edit, name="edit-dataset"),
     path("datasets/<slug:slug>/delete/", keeping.delete, name="delete-dataset"),
+    path("datasets/<slug:slug>/trash/", deleted.deleted, name="deleted"),
+    path("datasets/<slug:slug>/trash/<int:pk>-<version:version>.jpg", deleted.thumbnail, name="deleted-thumbnail"),
     path("datasets/<slug:slug>/", datasets.dataset, name="dataset"),
     path("datasets/<slug:slug>/evaluate/", evaluations.evaluate, name="evaluate"),
     path("datasets/<slug:slug>/comparison/", evaluations.comparison, name="comparison"),

@@ -13,6 +13,7 @@ from search import galleries, selecting
 from search.forms.galleries import GalleryForm
 from search.models import Dataset, Evaluation
 from search.reports import standing
+from search.views.deleted import deleted_from
 from search.views.keeping import deleted_by
 
 PER_PAGE = 60
@@ -34,17 +35,24 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     form = GalleryForm(request.GET)
     is_valid = form.is_valid()
     page = Paginator(galleries.filtered(shown, form.cleaned_data), PER_PAGE).get_page(request.GET.get("page"))
+    own = selecting.datasets_of(request.user)
+    may_change = own.filter(pk=shown.pk).exists()
     context = {
         "dataset": shown,
-        "may_change": selecting.datasets_of(request.user).filter(pk=shown.pk).exists(),
+        "may_change": may_change,
         "may_delete": selecting.may_delete(request.user, shown),
         "gallery": galleries.galleries(visible.filter(pk=shown.pk))[0],
         "form": form,
         "labels": galleries.labels(shown),
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
-        "is_filtered": is_valid and any(form.cleaned_data[name] for name in ("name", "label", "tag", "status")),
+        "is_filtered": is_valid and form.is_filtered,
+        "asked": form.address(page.number),
         "another_draw": secrets.randbelow(1_000_000),
         "best": standing.best(Evaluation.objects.visible_to(request.user).filter(dataset=shown)),
     }
+    if may_change:
+        context["other_datasets"] = own.exclude(pk=shown.pk)
+        context["n_deleted"] = deleted_from(shown).count()
+        context["reasons"] = galleries.reasons(shown)
     return render(request, "search/dataset.html", context, status=200 if is_valid else 400)

@@ -57,7 +57,7 @@ def _neighbours(request: HttpRequest, shown: Image, embedded_by: list[Encoder]) 
 def picture(request: HttpRequest, pk: int, version: str) -> HttpResponseBase:
     """Serve the picture, its long edge at most 1600 pixels."""
     shown = get_object_or_404(visible_images(request.user), pk=pk)
-    return _jpeg(request, shown.sha256, version, f"picture-{PICTURE_EDGE}", lambda: _rendered(shown))
+    return jpeg(request, shown.sha256, version, f"picture-{PICTURE_EDGE}", lambda: _rendered(shown))
 
 
 @require_safe
@@ -74,10 +74,10 @@ def thumbnail(request: HttpRequest, pk: int, version: str) -> HttpResponseBase:
     # Of a public one nobody's session has to be read.
     if row is None or not (is_public or Dataset.objects.visible_to(request.user).filter(pk=dataset_id).exists()):
         raise Http404("There is no such image.")
-    return _jpeg(request, sha256, version, "thumbnail", lambda: _stored(name))
+    return jpeg(request, sha256, version, "thumbnail", lambda: stored(name))
 
 
-def _jpeg(request: HttpRequest, sha256: str, version: str, kind: str, make: Callable[[], bytes]) -> HttpResponseBase:
+def jpeg(request: HttpRequest, sha256: str, version: str, kind: str, make: Callable[[], bytes]) -> HttpResponseBase:
     """Answer 304 where the browser has it, else what `make` gives. The content decides the address: cached for good."""
     if not sha256.startswith(version):
         raise Http404("This image has another content now.")
@@ -96,7 +96,8 @@ def _rendered(shown: Image) -> bytes:
         raise Http404(error.reason) from error
 
 
-def _stored(name: str) -> bytes:
+def stored(name: str) -> bytes:
+    """Return what a file of the site's storage holds. Raises Http404 where it is not there."""
     try:
         with default_storage.open(name) as file:
             content: bytes = file.read()

@@ -6,30 +6,19 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from search import selecting
 from search.asking import files
-from search.asking.examples import LARGEST_ID
 from search.asking.results import find
-from search.asking.scope import visible_images
-from search.forms.fields import IMAGE_ID
 from search.forms.searching import SearchForm
 from search.language import wording
-from search.models import Dataset, Image
-from search.text import storable
+from search.models import Image
+from search.views.changing import CHANGES
+from search.views.choosing import TooManyMatch, back, chosen
 from search.views.searching import HtmxRequest, Refused, recalled
-from search.views.undoing import tell_with_undo
-
-MOST_CHOSEN = 1000
-_UNDO = "search.selecting.undo"
-_UNDO_SECONDS = 86_400
-_NO_ADDRESS = ("csrfmiddlewaretoken", "chosen", "do", "new_label", "into", "labels", "back")
 
 
 @require_safe
@@ -54,10 +43,14 @@ def results_file(request: HttpRequest, kind: str) -> HttpResponse:
 @require_POST
 def selection(request: HtmxRequest) -> HttpResponse:
     """Do what was asked with the images that were chosen; lead back to where they were chosen."""
-    images = _chosen(request)
+    try:
+        images = chosen(request)
+    except TooManyMatch as error:
+        messages.warning(request, str(error))
+        return back(request)
     if not images:
         messages.warning(request, _("Select some results first."))
-        return _back(request)
+        return back(request)
     action = _ACTIONS.get(request.POST.get("do", ""))
     if action is None:
         raise Http404("There is no such action.")
@@ -69,25 +62,7 @@ def selection(request: HtmxRequest) -> HttpResponse:
         messages.error(request, _("You may not change some of these images. Nothing was changed."))
     except selecting.DatasetGone:
         messages.error(request, _("There is no such dataset any more."))
-    return _back(request)
-
-
-@require_POST
-def undo(request: HtmxRequest) -> HttpResponse:
-    """Give images the labels back that they had before."""
-    try:
-        text = signing.loads(request.POST.get("labels", ""), salt=_UNDO, max_age=_UNDO_SECONDS)
-        n = selecting.relabel({int(pk): label for pk, label in text.items()}, request.user)
-    except signing.BadSignature:
-        messages.error(request, _("This can no longer be undone."))
-    except selecting.NotAllowed:
-        messages.error(request, _("You may not change some of these images. Nothing was changed."))
-    else:
-        messages.success(
-            request,
-            ngettext("%(n)d image has its old label again.", "%(n)d images have their old labels again.", n) % {"n": n},
-        )
-    return HttpResponseRedirect(request.POST["back"] if _is_ours(request) else reverse("search"), status=303)
+    return back(request)
 
 
 def _csv(request: HtmxRequest, images: list[Image]) -> HttpResponse:
@@ -108,70 +83,13 @@ def _zip(request: HtmxRequest, images: list[Image]) -> HttpResponse:
     content = files.zipped(images, originals=request.user.is_staff and request.user.has_perm("search.change_image"))
     if not content:
         messages.warning(request, _("None of these pictures can be read."))
-        return _back(request)
+        return back(request)
     response = HttpResponse(content, content_type="application/zip")
     response["Content-Disposition"] = 'attachment; filename="pictures.zip"'
     return response
 
 
-def _label(request: HtmxRequest, images: list[Image]) -> HttpResponse:
-    text = storable(request.POST.get("new_label", "")).strip()[:200]
-    before = selecting.label([image.pk for image in images], text, request.user)
-    n = len(before)
-    if text:
-        said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
-    else:
-        said = ngettext("%(n)d image has no label any more.", "%(n)d images have no label any more.", n)
-    tell_with_undo(
-        request,
-        said % {"n": n, "label": text},
-        reverse("undo-labels"),
-        labels=signing.dumps({str(pk): label for pk, label in before.items()}, salt=_UNDO, compress=True),
-        back=_address(request),
-    )
-    return _back(request)
-
-
-def _add(request: HtmxRequest, images: list[Image]) -> HttpResponse:
-    slug = storable(request.POST.get("into", ""))
-    into = Dataset.objects.visible_to(request.user).filter(slug=slug).first()
-    if into is None:
-        raise selecting.DatasetGone
-    n_added, n_there, n_lost = selecting.add([image.pk for image in images], into, request.user)
-    said = ngettext("%(n)d image was added to %(dataset)s.", "%(n)d images were added to %(dataset)s.", n_added)
-    if n_there:
-        said += " " + ngettext("%(there)d was there already.", "%(there)d were there already.", n_there)
-    if n_lost:
-        said += " " + ngettext("%(lost)d could not be read.", "%(lost)d could not be read.", n_lost)
-    messages.success(request, said % {"n": n_added, "dataset": into.name, "there": n_there, "lost": n_lost})
-    return _back(request)
-
-
-_ACTIONS: dict[str, Any] = {"csv": _csv, "json": _json, "zip": _zip, "label": _label, "add": _add}
-
-
-def _chosen(request: HtmxRequest) -> list[Image]:
-    """Return the images that were chosen and that the user may see, in the order of the page."""
-    ids = [int(text) for text in request.POST.getlist("chosen")[:MOST_CHOSEN] if IMAGE_ID.fullmatch(text)]
-    found = visible_images(request.user).in_bulk([pk for pk in ids if pk <= LARGEST_ID])
-    return [found[pk] for pk in dict.fromkeys(ids) if pk in found]
-
-
-def _address(request: HttpRequest) -> str:
-    """Return the address of the search that the images were chosen in: the form carries its fields."""
-    asked = QueryDict(mutable=True)
-    for name, values in request.POST.lists():
-        if name not in _NO_ADDRESS:
-            asked.setlist(name, values)
-    return f"{reverse('search')}?{asked.urlencode()}"
-
-
-def _back(request: HttpRequest) -> HttpResponseRedirect:
-    return HttpResponseRedirect(_address(request), status=303)
-
-
-def _is_ours(request: HttpRequest) -> bool:
-    return request.POST.get("back", "").startswith(reverse("search") + "?")
+_ACTIONS: dict[str, Any] = {"csv": _csv, "json": _json, "zip": _zip, **CHANGES}
 
 
 def _root(request: HttpRequest) -> str:

@@ -1,7 +1,7 @@
 // Several hits at once: how many are chosen, all, none, and a range with Shift.
 let last = null;
 
-const boxes = () => [...document.querySelectorAll("input[name=chosen]")];
+const boxes = () => [...document.querySelectorAll(".tile-select input")];
 
 function count() {
   const form = document.getElementById("selection");
@@ -11,7 +11,7 @@ function count() {
 }
 
 document.addEventListener("click", (event) => {
-  const box = event.target.closest?.("input[name=chosen]");
+  const box = event.target.closest?.(".tile-select input");
   if (box) {
     if (event.shiftKey && last && last !== box) {
       const all = boxes();
@@ -21,7 +21,7 @@ document.addEventListener("click", (event) => {
     last = box;
     count();
   }
-  const button = event.target.closest?.("#selection [data-choose]");
+  const button = event.target.closest?.("[data-choose]");
   if (button) {
     for (const one of boxes()) one.checked = button.dataset.choose === "all";
     count();

@@ -1,0 +1,51 @@
+"""A copy of an image in another dataset: its files, its vectors, its label and tags."""
+
+from __future__ import annotations
+
+from django.core.files.storage import default_storage
+
+from search.bulk import bulk_cursor
+from search.files import storage
+from search.models import Dataset, Image
+
+
+def copy(image: Image, into: Dataset) -> bool:
+    """Copy one image with its files and vectors; return whether it was not there yet.
+
+    The copy belongs to no split. Raises FileNotFoundError where a file of it is lost.
+    """
+    if Image.objects.filter(dataset=into, sha256=image.sha256).exists():
+        return False
+    # The small file first: where one of them is lost, the other is copied for nothing.
+    thumbnail = _copy_file(image.thumbnail.name, into)
+    file = _copy_file(image.file.name, into)
+    with bulk_cursor() as cursor:
+        cursor.execute(
+            """
+            WITH new AS (
+                INSERT INTO search_image (dataset_id, sha256, source, file, in_place_path, thumbnail, format, width,
+                                          height, n_bytes, label, tags, split, phash, status, error_code, error_detail,
+                                          n_attempts, created_at)
+                SELECT %(into)s, sha256, source, %(file)s, in_place_path, %(thumbnail)s, format, width, height, n_bytes,
+                       label, tags, 'none', phash, status, '', '', 0, now()
+                FROM search_image WHERE id = %(image)s
+                ON CONFLICT (dataset_id, sha256) DO NOTHING RETURNING id
+            ), vectors AS (
+                INSERT INTO search_embedding (image_id, encoder_id, dataset_id, vector)
+                SELECT new.id, old.encoder_id, %(into)s, old.vector
+                FROM search_embedding old CROSS JOIN new WHERE old.image_id = %(image)s
+            )
+            SELECT count(*) FROM new
+            """,
+            {"into": into.pk, "image": image.pk, "file": file, "thumbnail": thumbnail},
+        )
+        (n,) = cursor.fetchone() or (0,)
+    return bool(n)
+
+
+def _copy_file(name: str | None, into: Dataset) -> str:
+    """Copy a file to where that of the other dataset is kept; return its name there."""
+    if not name:
+        return ""
+    with default_storage.open(name) as file:
+        return storage.keep(storage.name_in(into.pk, name), file.read())

@@ -1,0 +1,193 @@
+"""What is changed of images that were chosen: label, tags, split, where they are; and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast, get_args
+
+from django.contrib import messages
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from search import encoders, selecting
+from search.asking.examples import LARGEST_ID
+from search.forms.fields import IMAGE_ID
+from search.language import wording
+from search.models import Dataset, Image
+from search.text import storable
+from search.views.choosing import MOST_MATCHING, address, back, back_from_undo
+from search.views.undoing import tell_with_undo
+
+_UNDO = "search.selecting.undo"
+_UNDO_SECONDS = 86_400
+_MOST_TAGS = 20
+
+
+def _label(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    text = storable(request.POST.get("new_label", "")).strip()[:200]
+    before = selecting.label(_ids(images), text, request.user)
+    n = len(before)
+    if text:
+        said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
+    else:
+        said = ngettext("%(n)d image has no label any more.", "%(n)d images have no label any more.", n)
+    return _told(request, "label", before, said % {"n": n, "label": text})
+
+
+def _tag(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    tags = _tags(request)
+    if not tags:
+        messages.warning(request, _("Write the tags first, with commas between them."))
+        return back(request)
+    before = selecting.tag(_ids(images), tags, request.user)
+    n = len(before)
+    said = ngettext("%(n)d image is tagged %(tags)s now.", "%(n)d images are tagged %(tags)s now.", n)
+    return _told(request, "tags", before, said % {"n": n, "tags": ", ".join(tags)})
+
+
+def _untag(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    tags = _tags(request)
+    if not tags:
+        messages.warning(request, _("Write the tags first, with commas between them."))
+        return back(request)
+    before = selecting.untag(_ids(images), tags, request.user)
+    n = len(before)
+    said = ngettext("%(n)d image is not tagged %(tags)s any more.", "%(n)d images are not tagged %(tags)s any more.", n)
+    return _told(request, "tags", before, said % {"n": n, "tags": ", ".join(tags)})
+
+
+def _split(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    split = request.POST.get("new_split", "")
+    if split not in Image.Split.values:
+        messages.warning(request, _("Choose one of the splits."))
+        return back(request)
+    before = selecting.divide(_ids(images), split, request.user)
+    n = len(before)
+    if split == Image.Split.NONE:
+        said = ngettext("%(n)d image belongs to no split now.", "%(n)d images belong to no split now.", n)
+    else:
+        said = ngettext("%(n)d image belongs to %(split)s now.", "%(n)d images belong to %(split)s now.", n)
+    return _told(request, "split", before, said % {"n": n, "split": Image.Split(split).label})
+
+
+def _move(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    into = _into(request)
+    n_moved, n_there = selecting.move(_ids(images), into, request.user)
+    said = ngettext("%(n)d image was moved to %(dataset)s.", "%(n)d images were moved to %(dataset)s.", n_moved)
+    if n_there:
+        said += " " + ngettext("%(there)d was there already.", "%(there)d were there already.", n_there)
+    messages.success(request, said % {"n": n_moved, "dataset": into.name, "there": n_there})
+    return back(request)
+
+
+def _add(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    into = _into(request)
+    n_added, n_there, n_lost = selecting.add(_ids(images), into, request.user)
+    said = ngettext("%(n)d image was added to %(dataset)s.", "%(n)d images were added to %(dataset)s.", n_added)
+    if n_there:
+        said += " " + ngettext("%(there)d was there already.", "%(there)d were there already.", n_there)
+    if n_lost:
+        said += " " + ngettext("%(lost)d could not be read.", "%(lost)d could not be read.", n_lost)
+    messages.success(request, said % {"n": n_added, "dataset": into.name, "there": n_there, "lost": n_lost})
+    return back(request)
+
+
+def _discard(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    ids = _ids(images)
+    n = selecting.discard(ids, request.user)
+    said = ngettext("%(n)d image is deleted.", "%(n)d images are deleted.", n) % {"n": n}
+    said = f"{said} {_('What is deleted is kept for a day.')}"
+    tell_with_undo(request, said, reverse("restore-images"), images=",".join(map(str, ids)), back=address(request))
+    return back(request)
+
+
+def _embed(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    try:
+        n = selecting.embed_again(_ids(images), request.user)
+    except encoders.NoEncoder as error:
+        messages.error(request, wording.told(error))
+    else:
+        said = ngettext("%(n)d image waits for the workers.", "%(n)d images wait for the workers.", n)
+        messages.success(request, said % {"n": n})
+    return back(request)
+
+
+CHANGES: dict[str, Callable[[HttpRequest, list[Image]], HttpResponse]] = {
+    "label": _label, "tag": _tag, "untag": _untag, "split": _split, "move": _move, "add": _add, "discard": _discard,
+    "embed": _embed,
+}  # fmt: skip
+
+
+@require_POST
+def undo(request: HttpRequest) -> HttpResponse:
+    """Give images the labels, tags or splits back that they had before."""
+    named = request.POST.get("field", "label")
+    if named not in get_args(selecting.Field):
+        raise Http404("There is no such field.")
+    field = cast("selecting.Field", named)
+    try:
+        known = signing.loads(request.POST.get("labels", ""), salt=_salt(field), max_age=_UNDO_SECONDS)
+        n = selecting.give_back(field, {int(pk): value for pk, value in known.items()}, request.user)
+    except signing.BadSignature:
+        messages.error(request, _("This can no longer be undone."))
+    except selecting.NotAllowed:
+        messages.error(request, _("You may not change some of these images. Nothing was changed."))
+    else:
+        messages.success(request, _given_back(field, n) % {"n": n})
+    return back_from_undo(request)
+
+
+@require_POST
+def restore(request: HttpRequest) -> HttpResponse:
+    """Take images back that were deleted within the last day."""
+    texts = [one for text in request.POST.getlist("images") for one in text.split(",")]
+    ids = [int(text) for text in texts[:MOST_MATCHING] if IMAGE_ID.fullmatch(text)]
+    try:
+        n = selecting.restore([pk for pk in ids if pk <= LARGEST_ID], request.user)
+    except selecting.NotAllowed:
+        messages.error(request, _("You may not change some of these images. Nothing was changed."))
+    else:
+        said = ngettext("%(n)d image is back.", "%(n)d images are back.", n)
+        if not n:
+            said = _("None came back: they are gone for good, or there again already.")
+        messages.success(request, said % {"n": n})
+    return back_from_undo(request)
+
+
+def _told(request: HttpRequest, field: selecting.Field, before: dict[int, Any], said: str) -> HttpResponse:
+    signed = signing.dumps({str(pk): value for pk, value in before.items()}, salt=_salt(field), compress=True)
+    tell_with_undo(request, said, reverse("undo-labels"), labels=signed, field=field, back=address(request))
+    return back(request)
+
+
+def _given_back(field: str, n: int) -> str:
+    if field == "label":
+        return ngettext("%(n)d image has its old label again.", "%(n)d images have their old labels again.", n)
+    if field == "tags":
+        return ngettext("%(n)d image has its old tags again.", "%(n)d images have their old tags again.", n)
+    return ngettext("%(n)d image is in its old split again.", "%(n)d images are in their old splits again.", n)
+
+
+def _salt(field: str) -> str:
+    return _UNDO if field == "label" else f"{_UNDO}.{field}"
+
+
+def _tags(request: HttpRequest) -> list[str]:
+    written = storable(request.POST.get("new_tags", "")).split(",")
+    return list(dict.fromkeys(" ".join(tag.split())[:100] for tag in written if tag.strip()))[:_MOST_TAGS]
+
+
+def _into(request: HttpRequest) -> Dataset:
+    slug = storable(request.POST.get("into", ""))
+    into = Dataset.objects.visible_to(request.user).filter(slug=slug).first()
+    if into is None:
+        raise selecting.DatasetGone
+    return into
+
+
+def _ids(images: list[Image]) -> list[int]:
+    return [image.pk for image in images]
