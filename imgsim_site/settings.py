@@ -237,6 +237,11 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+# Archives that visitors send lie here until they are imported.
+ARRIVING_ROOT = VAR / "arriving"
+MAX_ARCHIVE_BYTES = 1_000_000 * env.int("MAX_ARCHIVE_MB", default=4_000)
+if MAX_ARCHIVE_BYTES <= 0:
+    raise ImproperlyConfigured(f"MAX_ARCHIVE_MB must be 1 or more; it is {MAX_ARCHIVE_BYTES // 1_000_000}.")
 
 _SELF = "'self'"
 CONTENT_SECURITY_POLICY = {

@@ -7,6 +7,7 @@ from django.db import close_old_connections
 
 from search import embedding, encoders
 from search.evaluation import running as evaluation
+from search.ingest import archives
 from search.models import Encoder
 from search.quality import auditing
 from search.training import running
@@ -66,6 +67,9 @@ def evaluate(job_id: int) -> None:
 def upkeep(job_id: int) -> None:
     """Carry out what somebody wants done with an encoder."""
     upkeeping.carry_out(job_id)
+def import_archive(job_id: int) -> None:
+    """Import an archive that somebody has uploaded."""
+    archives.carry_out_for_worker(job_id)
 
 
 @shared_task

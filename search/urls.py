@@ -20,6 +20,7 @@ from search.views import (
     selecting,
     training,
     upkeep,
+    uploading,
 )
 
 
@@ -57,6 +58,11 @@ urlpatterns = [
     path("datasets/restore/", keeping.restore, name="restore-dataset"),
     path("datasets/<slug:slug>/edit/", keeping.edit, name="edit-dataset"),
     path("datasets/<slug:slug>/delete/", keeping.delete, name="delete-dataset"),
+    path("datasets/<slug:slug>/upload/", uploading.upload, name="upload"),
+    path("datasets/<slug:slug>/upload/begin/", uploading.begin, name="begin-upload"),
+    path("datasets/<slug:slug>/upload/file/", uploading.send, name="upload-file"),
+    path("datasets/<slug:slug>/upload/end/", uploading.end, name="end-upload"),
+    path("datasets/<slug:slug>/uploads/<int:pk>/", uploading.job, name="upload-job"),
     path("datasets/<slug:slug>/trash/", deleted.deleted, name="deleted"),
     path("datasets/<slug:slug>/trash/<int:pk>-<version:version>.jpg", deleted.thumbnail, name="deleted-thumbnail"),
     path("datasets/<slug:slug>/", datasets.dataset, name="dataset"),

@@ -16,8 +16,12 @@ class LimitedUploadHandler(FileUploadHandler):
         super().new_file(*args, **kwargs)
         self.n_bytes = 0
 
+    def limit(self) -> int:
+        """Return how many bytes of the file are wanted at most."""
+        return MAX_FILE_BYTES
+
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        is_over = self.n_bytes > MAX_FILE_BYTES
+        is_over = self.n_bytes > self.limit()
         self.n_bytes += len(raw_data)
         return None if is_over else raw_data
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.core.cache import cache
 from django.core.paginator import Paginator
@@ -78,8 +80,21 @@ def workers(request: HttpRequest) -> HttpResponse:
 def job(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a job: how far it is, what it was asked, what it refused."""
     shown = get_object_or_404(Job.objects.select_related("owner"), pk=pk)
+    facts = facts_of(shown)
+    actions = {
+        "may_stop": may_stop(request.user, shown),
+        "may_repeat": may_repeat(request.user, shown),
+        "n_refused": facts["standing"].n_refused if request.user.has_perm("search.change_image") else 0,
+        "n_to_discard": n_to_discard(request.user, shown),
+        "n_discarded": n_discarded(request.user, shown),
+    }
+    return render(request, "search/job.html", facts | actions)
+
+
+def facts_of(shown: Job) -> dict[str, Any]:
+    """Return what the page of a job shows."""
     now = standing(shown)
-    context = {
+    return {
         "job": shown,
         "standing": now,
         "refusals": shown.refusals.all()[:MAX_REFUSALS],
@@ -91,15 +106,9 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         "curves": curves(shown.progress.get("history", [])),
         "encoder": Encoder.objects.filter(name=shown.parameters.get("encoder")).first(),
         "trained": Encoder.objects.filter(job=shown).first(),
-        "may_stop": may_stop(request.user, shown),
-        "may_repeat": may_repeat(request.user, shown),
-        "n_refused": now.n_refused if request.user.has_perm("search.change_image") else 0,
-        "n_to_discard": n_to_discard(request.user, shown),
-        "n_discarded": n_discarded(request.user, shown),
         "evaluations": shown.evaluations.defer("details", "figures").select_related("encoder", "dataset"),
         "has_reconstructions": shown.kind == Job.Kind.TRAIN and runs.reconstructions(shown) is not None,
     }
-    return render(request, "search/job.html", context)
 
 
 def _standing(job: Job) -> Standing | None:

@@ -39,7 +39,8 @@ def edit(request: HttpRequest, dataset: Dataset) -> HttpResponse:
 
 
 def _described(request: HttpRequest, dataset: Dataset, said: str) -> HttpResponse:
-    form = DatasetForm(request.POST or None, instance=dataset, user=request.user)
+    is_new = dataset.pk is None
+    form = DatasetForm(request.POST if request.method == "POST" else None, instance=dataset, user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
             saved = form.save()
@@ -47,7 +48,7 @@ def _described(request: HttpRequest, dataset: Dataset, said: str) -> HttpRespons
             form.add_error("name", error)
         else:
             messages.success(request, said % {"name": saved.name})
-            return redirect(saved)
+            return redirect("upload", slug=saved.slug) if is_new else redirect(saved)
     kept = Dataset.objects.filter(pk=dataset.pk).first()  # the form has changed what it was given
     context = {
         "form": form,

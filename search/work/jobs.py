@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 STALE_AFTER = timedelta(minutes=5)
 MAX_STARTS = 3
 STOPPED_EMBEDDING = "Stopped. What was embedded stays."
+# parameters["way"] of an import whose files a page sends one by one: nobody else could go on with it.
+FROM_A_PAGE = "upload"
 _SECONDS_BETWEEN_BEATS = 30.0
 _SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -247,6 +249,9 @@ def end_stale() -> int:
     What a worker can go on with waits for one again, unless it was begun too often: then it is what kills workers.
     """
     stale = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER)
+    # A page that was closed. What it sent is in, and is embedded like all else.
+    closed = "The page was closed before it had sent all files. What was sent is in."
+    _all(stale.filter(parameters__way=FROM_A_PAGE), state=Job.State.EMBEDDING, message=closed)
     resumable = stale.filter(progress__n_starts__lt=MAX_STARTS, is_cancelled=False)
     _all(resumable, state=Job.State.WAITING, message="Its worker was killed. It goes on where it was.")
     stopped = "It was stopped before it was through. Run it again"

@@ -37,6 +37,11 @@ def send_after_load(encoder_id: int) -> None:
     _send("search.tasks.after_load", [encoder_id], Turn.SOON)
 
 
+def send_import(job_id: int) -> None:
+    """Ask the workers to import an archive that was uploaded."""
+    _send("search.tasks.import_archive", [job_id], Turn.SOON)
+
+
 def send_train(job_id: int) -> None:
     """Ask the worker that trains to carry out a job; its queue is its own, so that nothing waits behind it."""
     _send("search.tasks.train", [job_id], Turn.SOON, name_of_queue=TRAINING)

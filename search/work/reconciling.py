@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from search import encoders, indexing, neighbours, trash
-from search.files import storage
+from search.files import arriving, storage
 from search.models import Encoder, Image, Job
 from search.quality import auditing, calibrating
 from search.work import embedding_jobs, index_builds, jobs, queue
@@ -46,6 +46,8 @@ def reconcile() -> Swept:
     for job_id in Job.objects.filter(kind=Job.Kind.IMPORT, state=Job.State.EMBEDDING).values_list("pk", flat=True):
         n_ended += jobs.settle(job_id)
     n_ended += embedding_jobs.sweep()
+    arriving.remove_leftovers()
+    _send_waiting([Job.Kind.IMPORT], Turn.SOON, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_import)
     _send_waiting([Job.Kind.TRAIN], Turn.SOON, queue.TRAINING, queue.send_train)
     _send_waiting([Job.Kind.EVALUATE], Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_evaluate)
     _send_waiting(_UPKEEP, Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_upkeep)

@@ -39,7 +39,7 @@ def test_who_makes_a_dataset_owns_it(client: Client, ann: User) -> None:
     assert 'href="/datasets/new/"' in client.get("/datasets/").text
     response = client.post("/datasets/new/", {"name": " Meadow ", "description": "Flowers"})
     made = Dataset.objects.get()
-    assert response["Location"] == made.get_absolute_url() == "/datasets/meadow/"
+    assert response["Location"] == "/datasets/meadow/upload/"
     assert (made.name, made.description, made.is_public, made.owner) == ("Meadow", "Flowers", False, ann)
 
 
