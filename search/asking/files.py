@@ -68,7 +68,7 @@ def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
     text = StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -95,26 +95,29 @@ def zipped(images: list[Image], *, originals: bool) -> bytes:
     taken: set[str] = set()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for image in images:
-            picture = _picture(image, originals)
-            if picture is not None:
-                name = _free_name(image, taken, "" if originals else ".jpg")
-                taken.add(name.casefold())
-                archive.writestr(name, picture)
+            try:
+                content_of_it = picture(image, originals)
+            except RefusedImage:
+                continue
+            name = free_name(image, taken, "" if originals else ".jpg")
+            taken.add(name.casefold())
+            archive.writestr(name, content_of_it)
     return content.getvalue() if taken else b""
 
 
-def _picture(image: Image, original: bool) -> bytes | None:
-    try:
-        return content_of(image.original) if original else rendition(image.original, long_edge=RENDITION_EDGE)
-    except RefusedImage:
-        return None
+def picture(image: Image, original: bool) -> bytes:
+    """Return a picture as it was imported, or as a JPEG without metadata. Raises RefusedImage where it is not there."""
+    return content_of(image.original) if original else rendition(image.original, long_edge=RENDITION_EDGE)
 
 
-def _free_name(image: Image, taken: set[str], suffix: str) -> str:
-    """Return a name that no picture of the archive has, on systems too that take capitals for small letters."""
+def free_name(image: Image, taken: set[str], suffix: str, *, folder: str = "") -> str:
+    """Return a name that no picture of an archive has, on systems too that take capitals for small letters.
+
+    taken: the names there, casefolded. folder: where pictures without a label lie.
+    """
     path = PurePosixPath(_as_name(image.name, " -_.()") or str(image.pk))
     path = path.with_suffix(suffix) if suffix else path
-    folder = _as_name(image.label, " -_")
+    folder = _as_name(image.label, " -_") or folder
     stem = f"{folder}/{path.stem}" if folder else path.stem
     while f"{stem}{path.suffix}".casefold() in taken:
         stem = f"{stem}-{image.pk}"
@@ -126,5 +129,6 @@ def _as_name(text: str, signs: str) -> str:
     return "".join(letter if letter.isalnum() or letter in signs else "_" for letter in text).strip(" .")
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """Return a cell as it is, and text that a spreadsheet would compute quoted by an apostrophe."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

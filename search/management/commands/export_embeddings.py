@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from search import encoders, vectors
+from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
-from search.models import Image
+from search.exports import vectors
+from search.models import Dataset
 
 
 class Command(BaseCommand):
@@ -29,28 +29,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             encoder = encoders.by_name(options["encoder"])
-            scope = scope_of_command(options["dataset"])
-        except (encoders.NoEncoder, UnknownDataset) as error:
+            (pk,) = scope_of_command(options["dataset"]).dataset_ids
+            dataset = Dataset.objects.get(pk=pk)
+            n_images = vectors.n_embedded(dataset, encoder)
+        except (encoders.NoEncoder, UnknownDataset, vectors.NothingEmbedded) as error:
             raise CommandError(str(error)) from error
-        rows = Image.objects.filter(dataset__in=scope.dataset_ids)
-        known = {row[0]: row[1:] for row in rows.values_list("pk", "label", "split", "source", "sha256")}
-        ids, stored = vectors.read(encoder, list(known))
-        if not ids:
-            raise CommandError(
-                f"{encoder.name} has embedded no image of {options['dataset']}. First run: "
-                f"manage.py embed_images --encoder {encoder.name} --dataset {options['dataset']} --wait"
-            )
-        columns: dict[str, Any] = {
-            name: np.array([known[image_id][place] for image_id in ids])
-            for place, name in enumerate(("labels", "splits", "sources", "sha256"))
-        }
         path: Path = options["file"]
         try:
             with path.open("wb") as file:
-                np.savez(file, ids=np.array(ids), vectors=stored, **columns)
+                n_images = vectors.write_npz(file, dataset, encoder)
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}") from error
-        told = {"file": str(path), "encoder": encoder.name, "images": len(ids), "dim": encoder.dim}
+        told = {"file": str(path), "encoder": encoder.name, "images": n_images, "dim": encoder.dim}
         self.stdout.write(
-            json.dumps(told) if options["json"] else f"{len(ids):,} vectors of {encoder.dim} numbers in {path}."
+            json.dumps(told) if options["json"] else f"{n_images:,} vectors of {encoder.dim} numbers in {path}."
         )

@@ -1,0 +1,1 @@
+"""A dataset as files: its labels, its vectors, its pictures."""
