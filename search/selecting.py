@@ -14,7 +14,7 @@ from search import embedding, encoders, moving, trash
 from search.copying import copy
 from search.holding import hold
 from search.models import Dataset, Image
-from search.work import reconciling
+from search.work import missing
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

@@ -67,6 +67,9 @@ def evaluate(job_id: int) -> None:
 def upkeep(job_id: int) -> None:
     """Carry out what somebody wants done with an encoder."""
     upkeeping.carry_out(job_id)
+
+
+@shared_task
 def import_archive(job_id: int) -> None:
     """Import an archive that somebody has uploaded."""
     archives.carry_out_for_worker(job_id)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from search import vectors
 from search.exports import tables
 from search.models import Dataset, Embedding, Encoder
-from search.work.reconciling import batches
+from search.work.missing import batches
 
 _N_AT_ONCE = 4_096
 

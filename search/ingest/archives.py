@@ -75,9 +75,7 @@ def _import(job: Job) -> None:
         if encoder is not None:  # without one they wait until one is installed
             missing.send(encoder, image_ids)
 
-    tally = rows.Tally()
-    for tally in rows.read_all(plan, job, send):
-        pass
+    *_, tally = [rows.Tally(), *rows.read_all(plan, job, send)]
     importing.check_tally(tally, source, rule)
     jobs.wait_for_embeddings(job)
     if jobs.settle(job.pk) and encoder is not None:

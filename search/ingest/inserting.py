@@ -26,9 +26,7 @@ class Inserted:
     unfinished: dict[int, str]
 
 
-def insert(
-    dataset: Dataset, job: Job | None, candidates: Sequence[Candidate], *, in_place: bool = False
-) -> Inserted:
+def insert(dataset: Dataset, job: Job | None, candidates: Sequence[Candidate], *, in_place: bool = False) -> Inserted:
     """Insert the candidates that a dataset does not have, in the transaction of a caller who holds it.
 
     job: whose images they are, with those that wait from a job that was killed; None for a single upload.
