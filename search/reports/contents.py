@@ -125,22 +125,30 @@ def _labels(dataset: Dataset, counted: dict[str, int]) -> Part:
         told.append(("", _("%(n)s other labels") % {"n": whole(len(rest))}, sum(n for _v, _w, n in rest)))
     if unlabelled := counted.get("", 0):
         told.append(("", _("without a label"), unlabelled))
-    return _part(dataset, _("Images per label"), told, head=_("Label"), field="label", ranks=True)
+    return _part(dataset, _("Images per label"), told, head=_("Label"), field="label", ranks=True, n_drawn=len(first))
 
 
 def _part(
-    dataset: Dataset, title: str, told: list[tuple[str, str, int]], *, head: str, field: str = "", ranks: bool = False
+    dataset: Dataset,
+    title: str,
+    told: list[tuple[str, str, int]],
+    *,
+    head: str,
+    field: str = "",
+    ranks: bool = False,
+    n_drawn: int | None = None,
 ) -> Part:
     """Return counted things as a plot and a table.
 
-    told: value, words and how many of each. ranks: the words are too long to stand at an axis.
+    told: value, words and how many of each. ranks: the words are too long to stand at an axis. n_drawn: how many of
+    them stand in the plot too, all where it is not given: what is put together would dwarf the others.
     """
     total = sum(n for _value, _words, n in told) or 1
     rows = [
         Row(words=words, n=n, share=percent(n / total, 1), address=_address(dataset, field, value) if value else "")
         for value, words, n in told
     ]
-    return Part(head=head, rows=rows, plot=_bars(title, rows, ranks=ranks))
+    return Part(head=head, rows=rows, plot=_bars(title, rows[:n_drawn], ranks=ranks))
 
 
 def _bars(title: str, rows: list[Row], *, ranks: bool) -> Plot:

@@ -23,6 +23,7 @@ from search.files.arriving import ArchivesOnDisk, FileOnDisk, LimitedByKind
 from search.forms.uploads import FilesForm
 from search.ingest import archives, uploads
 from search.ingest.errors import DatasetDeleted
+from search.language.numbers import whole
 from search.language.wording import told
 from search.models import Dataset, Job
 from search.views.guarding import of_own_dataset
@@ -72,6 +73,7 @@ def _upload(request: HttpRequest, dataset: Dataset) -> HttpResponse:
         "form": form,
         "max_bytes": MAX_FILE_BYTES,
         "max_archive_bytes": settings.MAX_ARCHIVE_BYTES,
+        "limits": [f"{whole(n // 1_000_000)} MB" for n in (MAX_FILE_BYTES, settings.MAX_ARCHIVE_BYTES)],
         "archive_endings": ",".join(arriving.ARCHIVE_ENDINGS),
         "recent": _jobs_of(dataset)[:N_RECENT],
     }
