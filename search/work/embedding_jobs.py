@@ -65,7 +65,8 @@ def embed(encoder: Encoder, image_ids: Sequence[int], job_id: int) -> None:
         jobs.fail(job, str(error), is_for_good=True)
         return
     _note(job, outcome.refused)
-    Job.objects.filter(pk=job_id).update(
+    # Another batch may have ended the job meanwhile, with all that is there.
+    Job.objects.filter(pk=job_id, state=Job.State.EMBEDDING).update(
         n_done=F("n_done") + outcome.n_embedded, n_failed=job.refusals.count(), heartbeat_at=timezone.now()
     )
     job.refresh_from_db()
