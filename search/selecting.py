@@ -14,7 +14,7 @@ from search import embedding, encoders, moving, trash
 from search.copying import copy
 from search.holding import hold
 from search.models import Dataset, Image
-from search.work import missing
+from search.work.missing import send
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -131,7 +131,7 @@ def embed_again(image_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser
     encoder = encoders.default()
     with transaction.atomic():
         n_waiting = embedding.forget(image_ids)
-        transaction.on_commit(partial(reconciling.send, encoder, list(image_ids)))
+        transaction.on_commit(partial(send, encoder, list(image_ids)))
     return n_waiting
 
 
