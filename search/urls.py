@@ -20,6 +20,7 @@ from search.views import (
     searching,
     selecting,
     statistics,
+    tokens,
     training,
     upkeep,
     uploading,
@@ -95,6 +96,8 @@ urlpatterns = [
     path("encoders/<slug:name>/embed/", upkeep.embed, name="embed"),
     path("encoders/<slug:name>/imports/", upkeep.embed_imports, name="embed-imports"),
     path("encoders/<slug:name>/remove/", upkeep.remove, name="remove-encoder"),
+    path("account/tokens/", tokens.tokens, name="tokens"),
+    path("account/tokens/<int:pk>/revoke/", tokens.revoke, name="revoke-token"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

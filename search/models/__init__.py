@@ -1,12 +1,14 @@
-"""The rows: datasets, images, encoders, jobs, evaluations, judgements. What is done with them lives elsewhere."""
+"""The rows: datasets, images, encoders, jobs, evaluations, judgements, tokens. What is done with them is elsewhere."""
 
 from search.models.encoders import Embedding, EmbeddingCount, Encoder
 from search.models.galleries import Dataset, DatasetQuerySet, Image
 from search.models.jobs import Job, JobLine, Refusal
 from search.models.judgements import Mark, Vote
 from search.models.quality import Calibration, Evaluation, IndexAudit
+from search.models.tokens import ApiToken
 
 __all__ = [
+    "ApiToken",
     "Calibration",
     "Dataset",
     "DatasetQuerySet",

@@ -80,6 +80,7 @@ def pages(gallery: list[Image], other_encoder: Encoder, dataset: Any, add_image:
         "/jobs/",
         f"/jobs/{job.pk}/",
         "/train/",
+        "/account/tokens/",
         "/nowhere/",
     ]
 
