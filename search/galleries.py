@@ -52,14 +52,14 @@ def galleries(datasets: QuerySet[Dataset]) -> list[Gallery]:
     some = Image.objects.filter(dataset=OuterRef("pk"), status=Image.Status.READY).order_by("sha256")
     rows = list(datasets.annotate(sample_ids=ArraySubquery(some.values("pk")[:N_SAMPLES])))
     samples = Image.objects.in_bulk([pk for row in rows for pk in row.sample_ids])
-    counts = _counts(row.pk for row in rows)
+    n_by_status = counts(row.pk for row in rows)
     return [
         Gallery(
             dataset=row,
-            n_images=sum(counts.get(row.pk, {}).values()),
-            n_ready=counts.get(row.pk, {}).get(Image.Status.READY, 0),
-            n_pending=counts.get(row.pk, {}).get(Image.Status.PENDING, 0),
-            n_refused=counts.get(row.pk, {}).get(Image.Status.REFUSED, 0),
+            n_images=sum(n_by_status.get(row.pk, {}).values()),
+            n_ready=n_by_status.get(row.pk, {}).get(Image.Status.READY, 0),
+            n_pending=n_by_status.get(row.pk, {}).get(Image.Status.PENDING, 0),
+            n_refused=n_by_status.get(row.pk, {}).get(Image.Status.REFUSED, 0),
             samples=[samples[pk] for pk in row.sample_ids if pk in samples],
         )
         for row in rows
@@ -95,9 +95,10 @@ def labels(dataset: Dataset, limit: int = 300) -> list[str]:
     return list(named.order_by("label").values_list("label", flat=True).distinct()[:limit])
 
 
-def _counts(dataset_ids: Iterable[int]) -> dict[int, dict[str, int]]:
-    counts: dict[int, dict[str, int]] = {}
+def counts(dataset_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """Return how many images of each status datasets have, by id; a dataset without images is left out."""
+    found: dict[int, dict[str, int]] = {}
     rows = Image.objects.filter(dataset__in=list(dataset_ids)).order_by()
     for dataset_id, status, n in rows.values_list("dataset_id", "status").annotate(n=Count("pk")):
-        counts.setdefault(dataset_id, {})[status] = n
-    return counts
+        found.setdefault(dataset_id, {})[status] = n
+    return found

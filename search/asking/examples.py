@@ -114,14 +114,22 @@ class Mix:
         return sum(example.query.embed_ms for example in self.examples)
 
 
-def recall(wishes: Wishes, encoder: Encoder, user: AbstractBaseUser | AnonymousUser | None) -> Mix:
+def recall(
+    wishes: Wishes,
+    encoder: Encoder,
+    user: AbstractBaseUser | AnonymousUser | None,
+    *,
+    beside: Sequence[Example] = (),
+) -> Mix:
     """Return what was asked with, uploads first, then images of galleries, then what results should not be like.
 
+    beside: what is at hand already, and goes before all of them.
     Raises NothingWanted, UnknownImage, queries.QueryExpired, embeddings.images.RefusedImage, encoders.NoEncoder.
     """
     found = _images([*wishes.images, *wishes.less], user)
     crops = iter([wishes.crop])
     examples = [
+        *beside,
         *(Example(query=queries.recall(wish.name, encoder, next(crops, None)), wish=wish) for wish in wishes.keys),
         *(
             Example(query=queries.from_image(found[wish.name], encoder, next(crops, None)), wish=wish)

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from embeddings.images import Crop
 from search import encoders, neighbours
-from search.asking import queries
+from search.asking import examples, queries
+from search.asking.examples import Example, Wish, Wishes
 from search.asking.queries import Query
+from search.asking.results import Page
 from search.models import Encoder, Image
-from search.neighbours import MAX_HITS, Answer, Scope
+from search.neighbours import MAX_HITS, Answer, Place, Scope
 from search.quality import calibrating
 from search.quality.calibrating import Worth
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+_LARGEST_HALF = 65_504.0  # of what vectors are kept as
+_LEAST_LENGTH = 1e-6
+FIRST = Page(k=10)
 
 
 class BadRequest(ValueError):
@@ -23,16 +35,27 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What was asked, and the answer."""
+    """What was asked, and the answer. is_mixed: whether it was asked with several pictures."""
 
     query: Query
     answer: Answer
     encoder: Encoder
+    page: Page
+    is_mixed: bool = False
 
     @cached_property
     def worths(self) -> list[Worth | None]:
-        """What the distance of each hit is worth."""
-        return calibrating.worths(self.encoder, self.answer.hits)
+        """What the distance of each hit is worth, which was measured with single pictures."""
+        hits = self.answer.hits
+        return [None] * len(hits) if self.is_mixed else calibrating.worths(self.encoder, hits)
+
+    @property
+    def next_page(self) -> Page | None:
+        """Where to go on; None after the last hit. Of a full last page this is found out by an empty one."""
+        hits, page = self.answer.hits, self.page
+        if len(hits) < page.k:
+            return None
+        return Page(k=page.k, offset=page.offset + page.k, after=Place(hits[-1].distance, hits[-1].id))
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -50,24 +73,72 @@ class Result:
 
 
 def by_picture(
-    source: bytes | Path, scope: Scope, *, encoder: str = "", k: int = 10, crop: Crop | None = None
+    source: bytes | Path, scope: Scope, *, encoder: str = "", page: Page = FIRST, crop: Crop | None = None
 ) -> Result:
     """Search with a picture's bytes or path.
 
     Raises BadRequest, encoders.NoEncoder, embeddings.images.RefusedImage.
     """
-    _check(k)
+    _check(page.k)
     row = encoders.by_name(encoder)
-    query = queries.from_picture(source, row, crop)
-    return Result(query=query, answer=neighbours.nearest(query.vector, row, scope, k=k), encoder=row)
+    return _answered(queries.from_picture(source, row, crop), row, scope, page)
 
 
-def by_image(image: Image, scope: Scope, *, encoder: str = "", k: int = 10, crop: Crop | None = None) -> Result:
+def by_image(image: Image, scope: Scope, *, encoder: str = "", page: Page = FIRST, crop: Crop | None = None) -> Result:
     """Search with an image of a gallery, or a part of it; it is left out of the answer. Raises as `by_picture` does."""
-    _check(k)
+    _check(page.k)
     row = encoders.by_name(encoder)
-    query = queries.from_image(image, row, crop)
-    return Result(query=query, answer=neighbours.nearest(query.vector, row, scope, k=k), encoder=row)
+    return _answered(queries.from_image(image, row, crop), row, scope.without(image.pk), page)
+
+
+def by_vector(numbers: Sequence[float], scope: Scope, *, encoder: str, page: Page = FIRST) -> Result:
+    """Search with a vector that an encoder gave, of any length above 0 where it compares by cosine.
+
+    Raises BadRequest, encoders.NoEncoder.
+    """
+    _check(page.k)
+    if not encoder:
+        raise BadRequest("Name the encoder that the vector is of.")
+    row = encoders.by_name(encoder)
+    if len(numbers) != row.dim:
+        raise BadRequest(f"A vector of {row.name} has {row.dim} numbers; got {len(numbers)}.")
+    vector = np.array(numbers, np.float64)
+    length = np.linalg.norm(vector)
+    if row.distance == Encoder.Distance.COSINE and _LEAST_LENGTH < length < np.inf:
+        vector = vector / length
+    elif not 0 < length < _LARGEST_HALF:
+        raise BadRequest("The vector must have a length above 0, and numbers below 65,504.")
+    return _answered(Query(vector=vector.astype(np.float32)), row, scope, page)
+
+
+def by_examples(
+    wishes: Wishes,
+    user: AbstractBaseUser | AnonymousUser | None,
+    scope: Scope,
+    *,
+    picture: bytes | None = None,
+    encoder: str = "",
+    page: Page = FIRST,
+) -> Result:
+    """Search with several images of galleries, and with pictures of what is not wanted; none of them answers.
+
+    picture: one that is wanted first of all. Raises BadRequest, encoders.NoEncoder, examples.UnknownImage,
+    examples.NothingWanted, embeddings.images.RefusedImage.
+    """
+    _check(page.k)
+    row = encoders.by_name(encoder)
+    first: list[Example] = []
+    if picture is not None:
+        query = queries.from_picture(picture, row, wishes.crop, preview=False)
+        first, wishes = [Example(query=query, wish=Wish(name="picture"))], replace(wishes, crop=None)
+    mix = examples.recall(wishes, row, user, beside=first)
+    query = replace(mix.main, vector=mix.vector, decode_ms=mix.decode_ms, embed_ms=mix.embed_ms)
+    return _answered(query, row, scope.without(*mix.image_ids), page, is_mixed=mix.is_mixed)
+
+
+def _answered(query: Query, encoder: Encoder, scope: Scope, page: Page, *, is_mixed: bool = False) -> Result:
+    answer = neighbours.nearest(query.vector, encoder, scope, k=page.k, offset=page.offset, after=page.after)
+    return Result(query=query, answer=answer, encoder=encoder, page=page, is_mixed=is_mixed)
 
 
 def read_k(text: str) -> int:

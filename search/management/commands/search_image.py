@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from embeddings.images import RefusedImage
 from search.asking import programs
+from search.asking.results import Page
 from search.asking.scope import UnknownDataset, scope_of_command
 from search.encoders import NoEncoder
 from search.paths import NoSuchHome, user_path
@@ -32,7 +33,7 @@ class Command(BaseCommand):
                 user_path(options["file"]),
                 scope_of_command(options["dataset"]),
                 encoder=options["encoder"],
-                k=programs.read_k(options["k"]),
+                page=Page(k=programs.read_k(options["k"])),
                 crop=programs.read_crop(options["crop"]) if options["crop"] else None,
             )
         except RefusedImage as error:

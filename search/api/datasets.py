@@ -1,0 +1,146 @@
+"""Datasets: listed, made, read, changed, put into the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from ninja import Router, Schema, Status
+from pydantic import Field
+
+from search import galleries, selecting, trash
+from search.api.access import ANYBODY, READING, WRITING, own_dataset, seen_dataset
+from search.api.fields import Body, Cursor, Limit, Slug, page_of
+from search.api.problems import Problem, refusals
+from search.models import Dataset
+
+router = Router(tags=["datasets"])
+# With more in it than blanks.
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", min_length=1, max_length=100)]
+Description = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=10_000)]
+
+
+class DatasetIn(Body):
+    """A new dataset. Where it is not public, its owner, its groups and staff may see it."""
+
+    name: Name
+    description: Description = ""
+    is_public: bool = True
+
+
+class DatasetChange(Body):
+    """What shall be different; what is left out stays."""
+
+    name: Name | None = None
+    description: Description | None = None
+    is_public: bool | None = None
+
+
+class DatasetOut(Schema):
+    """A dataset and how many images it has, by status. may_change: whether the caller may add and change images."""
+
+    slug: str
+    name: str
+    description: str
+    is_public: bool
+    may_change: bool
+    n_images: int
+    n_ready: int
+    n_pending: int
+    n_refused: int
+    created_at: datetime
+    url: str
+
+
+class DatasetsOut(Schema):
+    """A page of datasets, the oldest first."""
+
+    items: list[DatasetOut]
+    next_cursor: int | None
+
+
+@router.get(
+    "", auth=READING, response={200: DatasetsOut, **refusals()}, openapi_extra=ANYBODY, summary="List the datasets"
+)
+def list_datasets(request: HttpRequest, cursor: Cursor, limit: Limit) -> dict[str, Any]:
+    """List the datasets that you may see."""
+    page = page_of(Dataset.objects.visible_to(request.user), cursor, limit)
+    return {**page, "items": _told(request, page["items"])}
+
+
+@router.post("", auth=WRITING, response={201: DatasetOut, **refusals(409, 413, 415)}, summary="Make a dataset")
+def make_dataset(request: HttpRequest, body: DatasetIn, response: HttpResponse) -> Status[dict[str, Any]]:
+    """Make a dataset, which is yours. It needs the permission to add datasets."""
+    if not request.user.has_perm("search.add_dataset"):
+        raise Problem(403, "forbidden", "You may not make datasets.")
+    made = Dataset(**body.dict(), owner_id=request.user.pk)
+    _save(made)
+    response["Location"] = reverse("api-1:read_dataset", args=[made.slug])
+    return Status(201, _told(request, [made])[0])
+
+
+@router.get(
+    "/{slug:slug}",
+    auth=READING,
+    response={200: DatasetOut, **refusals()},
+    openapi_extra=ANYBODY,
+    summary="Read a dataset",
+)
+def read_dataset(request: HttpRequest, slug: Slug) -> dict[str, Any]:
+    return _told(request, [seen_dataset(request, slug)])[0]
+
+
+@router.patch(
+    "/{slug:slug}", auth=WRITING, response={200: DatasetOut, **refusals(409, 413, 415)}, summary="Change a dataset"
+)
+def change_dataset(request: HttpRequest, slug: Slug, body: DatasetChange) -> dict[str, Any]:
+    """Change the name, the description, or whether it is public. Its slug stays."""
+    found = own_dataset(request, slug)
+    for field, value in body.dict(exclude_none=True).items():
+        setattr(found, field, value)
+    _save(found)
+    return _told(request, [found])[0]
+
+
+@router.delete("/{slug:slug}", auth=WRITING, response={204: None, **refusals()}, summary="Delete a dataset")
+def delete_dataset(request: HttpRequest, slug: Slug) -> Status[None]:
+    """Put a dataset with all its images into the trash, where it is for a day."""
+    found = seen_dataset(request, slug)
+    if not selecting.may_delete(request.user, found):
+        raise Problem(403, "forbidden", "You may not delete this dataset.")
+    trash.discard_dataset(found)
+    return Status(204, None)
+
+
+def _save(dataset: Dataset) -> None:
+    dataset.name = dataset.name.strip()
+    try:
+        with transaction.atomic():
+            dataset.save()
+    except IntegrityError as error:
+        raise Problem(409, "name_taken", "There is a dataset of this name already.") from error
+
+
+def _told(request: HttpRequest, datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
+    """Return what is told of datasets, in their order."""
+    ids = [one.pk for one in datasets]
+    counts = galleries.counts(ids)
+    own = set(selecting.datasets_of(request.user).filter(pk__in=ids).values_list("pk", flat=True))
+    return [
+        {
+            "slug": one.slug,
+            "name": one.name,
+            "description": one.description,
+            "is_public": one.is_public,
+            "may_change": one.pk in own,
+            "n_images": sum(counts.get(one.pk, {}).values()),
+            **{f"n_{status}": counts.get(one.pk, {}).get(status, 0) for status in ("ready", "pending", "refused")},
+            "created_at": one.created_at,
+            "url": one.get_absolute_url(),
+        }
+        for one in datasets
+    ]
