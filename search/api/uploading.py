@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Annotated, Any
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import File, Form, Header, Status
+from ninja import File, Form, Header, Schema, Status
+from ninja.decorators import decorate_view
 from ninja.files import UploadedFile
 from pydantic import Field
 
 from embeddings.images import RefusedImage
-from search.api import fields
 from search.api.access import WRITING, own_dataset
-from search.api.fields import ImageOut, image_out
+from search.api.fields import ImageOut, Label, Slug, Split, image_out
 from search.api.images import router
-from search.api.problems import Problem, refusals
+from search.api.problems import Problem, problem, refusals
 from search.ingest import adding
 from search.ingest.errors import DatasetDeleted
 from search.models import Dataset
 
 logger = logging.getLogger(__name__)
 KEPT_SECONDS = 24 * 3600
+_FORM = "multipart/form-data"
 Key = Annotated[str, Field(pattern=r"^[!-~]*$", max_length=255)]
+
+
+class UploadIn(Schema):
+    """What is said of the picture."""
+
+    label: Label = ""
+    split: Split = "none"
 
 
 class UploadOut(ImageOut):
@@ -35,19 +45,31 @@ class UploadOut(ImageOut):
     is_new: bool
 
 
+def _of_form(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Say how files are sent where another kind of body came."""
+
+    @wraps(run)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.content_type != _FORM:
+            return problem(415, "unsupported_media_type", f"Send the picture as the file 'image' of a form ({_FORM}).")
+        return run(request, *args, **kwargs)
+
+    return checked
+
+
 @router.post(
     "/datasets/{slug:slug}/images",
     auth=WRITING,
     response={200: UploadOut, 201: UploadOut, **refusals(409, 413, 415)},
     summary="Upload a picture",
 )
+@decorate_view(_of_form)
 def upload(
     request: HttpRequest,
-    slug: fields.Slug,
+    slug: Slug,
     response: HttpResponse,
     image: File[UploadedFile],
-    label: Form[fields.Label] = "",
-    split: Form[fields.Split] = "none",
+    fields: Annotated[UploadIn, Form(...)],
     idempotency_key: Annotated[Key, Header("", alias="Idempotency-Key")] = "",
 ) -> Status[dict[str, Any]]:
     """Add a picture to a dataset; it can be found when it is embedded, mostly within seconds.
@@ -58,17 +80,17 @@ def upload(
     """
     dataset = own_dataset(request, slug)
     content = image.read()
-    once = _Once.begin(request, idempotency_key, [slug, image.name or "", label, split], content)
-    status, told = once.told or _add(dataset, image.name or "", content, label, split)
+    once = _Once.begin(request, idempotency_key, [slug, image.name or "", fields.label, fields.split], content)
+    status, told = once.told or _add(dataset, image.name or "", content, fields)
     once.keep(status, told)
     if status == 201:
         response["Location"] = reverse("api-1:read_image", args=[told["id"]])
     return Status(status, told)
 
 
-def _add(dataset: Dataset, name: str, content: bytes, label: str, split: str) -> tuple[int, dict[str, Any]]:
+def _add(dataset: Dataset, name: str, content: bytes, fields: UploadIn) -> tuple[int, dict[str, Any]]:
     try:
-        added = adding.add(dataset, name, content, job=None, label=label, split=split)
+        added = adding.add(dataset, name, content, job=None, label=fields.label, split=fields.split)
     except RefusedImage as error:
         raise Problem(413 if error.code == "too_large_file" else 422, error.code, error.reason) from error
     except DatasetDeleted as error:

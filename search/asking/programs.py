@@ -13,7 +13,7 @@ import numpy as np
 from embeddings.images import Crop
 from search import encoders, neighbours
 from search.asking import examples, queries
-from search.asking.examples import Example, Wish, Wishes
+from search.asking.examples import MOST, Example, Wish, Wishes
 from search.asking.queries import Query
 from search.asking.results import Page
 from search.models import Encoder, Image
@@ -24,8 +24,8 @@ from search.quality.calibrating import Worth
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-_LARGEST_HALF = 65_504.0  # of what vectors are kept as
-_LEAST_LENGTH = 1e-6
+_LARGEST_NUMBER = 65_504.0  # of the halves as which vectors are compared
+_LEAST_NUMBER = 1e-6
 FIRST = Page(k=10)
 
 
@@ -103,11 +103,10 @@ def by_vector(numbers: Sequence[float], scope: Scope, *, encoder: str, page: Pag
     if len(numbers) != row.dim:
         raise BadRequest(f"A vector of {row.name} has {row.dim} numbers; got {len(numbers)}.")
     vector = np.array(numbers, np.float64)
-    length = np.linalg.norm(vector)
-    if row.distance == Encoder.Distance.COSINE and _LEAST_LENGTH < length < np.inf:
-        vector = vector / length
-    elif not 0 < length < _LARGEST_HALF:
+    if not _LEAST_NUMBER < np.abs(vector).max() < _LARGEST_NUMBER:
         raise BadRequest("The vector must have a length above 0, and numbers below 65,504.")
+    if row.distance == Encoder.Distance.COSINE:
+        vector = vector / np.linalg.norm(vector)
     return _answered(Query(vector=vector.astype(np.float32)), row, scope, page)
 
 
@@ -126,6 +125,8 @@ def by_examples(
     examples.NothingWanted, embeddings.images.RefusedImage.
     """
     _check(page.k)
+    if len(wishes.images) + len(wishes.less) + (picture is not None) > MOST:
+        raise BadRequest(f"A search takes {MOST} pictures at most.")
     row = encoders.by_name(encoder)
     first: list[Example] = []
     if picture is not None:

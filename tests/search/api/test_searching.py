@@ -201,3 +201,87 @@ def halves(left: str, right: str) -> bytes:
     content = io.BytesIO()
     picture.save(content, "PNG")
     return content.getvalue()
+
+
+def test_several_images_are_searched_with_and_do_not_answer(client: Client, add_image: AddImage) -> None:
+    red, blue, dark, navy = (add_image(colour) for colour in ("red", "blue", "darkred", "navy"))
+    body = post_json(client, image_ids=[red.pk], less_ids=[blue.pk]).json()
+    assert [hit["id"] for hit in body["hits"]] == [dark.pk, navy.pk]
+    assert body["worth"] == [None, None]
+    by_form = post(client, image_ids=[str(red.pk), str(dark.pk)], less_ids=str(blue.pk)).json()
+    assert [hit["id"] for hit in by_form["hits"]] == [navy.pk]
+
+
+def test_a_picture_is_joined_by_images(client: Client, add_image: AddImage) -> None:
+    red, blue, dark = (add_image(colour) for colour in ("red", "blue", "darkred"))
+    hits = post(client, png("red"), less_ids=str(blue.pk)).json()["hits"]
+    assert [hit["id"] for hit in hits] == [red.pk, dark.pk]
+
+
+def test_a_vector_finds_what_its_picture_finds(client: Client, add_image: AddImage) -> None:
+    red = add_image("red")
+    add_image("blue")
+    vector = client.get(f"/api/v1/images/{red.pk}/vector").json()["vector"]
+    for length in (1, 1000):
+        hits = post_json(client, vector=[length * one for one in vector], encoder="colours").json()["hits"]
+        assert (hits[0]["id"], hits[0]["distance"]) == (red.pk, pytest.approx(0, abs=1e-3))
+
+
+def test_filters_say_which_images_may_answer(client: Client, add_image: AddImage) -> None:
+    warm = add_image("red", label="warm", split="test")
+    add_image("blue", label="cold")
+    for fields in ({"labels": ["warm"]}, {"splits": ["test"]}, {"words": "RED"}, {"max_distance": 0.01}):
+        assert [hit["id"] for hit in post_json(client, image=_base64("red"), **fields).json()["hits"]] == [warm.pk]
+    assert [hit["id"] for hit in post(client, png("red"), labels=["warm", "none"]).json()["hits"]] == [warm.pk]
+    assert post(client, png("red"), orientation="portrait").json()["hits"] == []
+
+
+def test_pages_go_on_after_the_last_hit(client: Client, add_image: AddImage) -> None:
+    for level in range(5):
+        add_image(content=png(f"rgb({40 * level + 20}, 0, 0)"))
+    every = [hit["id"] for hit in post(client, png("red"), k="5").json()["hits"]]
+    first = post(client, png("red"), k="2").json()
+    second = post(client, png("red"), k="2", after=first["next"]).json()
+    last = post(client, png("red"), k="2", after=second["next"]).json()
+    assert [hit["id"] for page in (first, second, last) for hit in page["hits"]] == every
+    assert last["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "detail"),
+    [
+        ({"vector": [1.0, 2.0]}, 400, "Name the encoder"),
+        ({"vector": [1.0], "encoder": "colours"}, 400, "A vector of colours has 12 numbers; got 1."),
+        ({"vector": [0.0] * 12, "encoder": "colours"}, 400, "length above 0"),
+        ({"vector": "x", "encoder": "colours"}, 422, "vector: Input should be a valid list"),
+        ({"vector": ["x"], "encoder": "colours"}, 422, "vector.0: Input should be a valid number"),
+        ({"vector": [1e308] * 12, "encoder": "colours"}, 400, "numbers below 65,504"),
+        ({"image_ids": [0]}, 422, "image_ids.0: Input should be greater than or equal to 1"),
+        ({"image_ids": [999_999]}, 404, "There is no image 999999."),
+        ({"image_ids": list(range(1, 23))}, 422, "at most 20 items"),
+        ({"image_ids": list(range(1, 20)), "less_ids": [30, 31]}, 400, "A search takes 20 pictures at most."),
+        ({"less_ids": [1]}, 404, "There is no image 1."),
+        ({"image_id": 1, "splits": ["half"]}, 422, "splits.0: Input should be 'none', 'train', 'val' or 'test'"),
+        ({"image_id": 1, "labels": ["a\0"]}, 422, "labels.0"),
+        ({"image_id": 1, "added_from": "yesterday"}, 422, "added_from"),
+        ({"image_id": 1, "max_distance": -1}, 422, "max_distance"),
+        ({"image_id": 1, "after": "x"}, 400, "after must be what an answer before gave"),
+        ({"image_id": 1, "after": "2~nan~1"}, 400, "after must be what an answer before gave"),
+    ],
+)
+def test_a_field_that_makes_no_sense_is_told_so(
+    client: Client, fields: dict[str, Any], status: int, detail: str
+) -> None:
+    response = post_json(client, **fields)
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    assert detail in response.json()["detail"]
+
+
+def test_what_is_not_wanted_says_nothing_alone(client: Client, add_image: AddImage) -> None:
+    response = post_json(client, less_ids=[add_image("red").pk])
+    assert (response.status_code, response.json()["code"]) == (400, "nothing_wanted")
+
+
+def _base64(colour: str) -> str:
+    return base64.b64encode(png(colour)).decode()

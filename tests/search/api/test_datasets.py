@@ -1,0 +1,79 @@
+"""Datasets by the API: listed page by page, made, changed, put into the trash, by those who may."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from search.models import Dataset, Image
+from tests.search.api.conftest import Program
+
+AddImage = Callable[..., Image]
+MakeProgram = Callable[..., Program]
+
+
+def test_a_dataset_is_told_with_its_counts(anybody: Program, mine: Program, add_image: AddImage) -> None:
+    add_image("red")
+    add_image("blue", embedded=False)
+    told = anybody.get("/datasets/colours").json()
+    assert (told["name"], told["n_images"], told["n_ready"], told["n_pending"]) == ("Colours", 2, 1, 1)
+    assert (told["url"], told["is_public"], told["may_change"]) == ("/datasets/colours/", True, False)
+    assert mine.get("/datasets/colours").json()["may_change"] is True
+
+
+def test_pages_go_on_where_the_one_before_ended(anybody: Program) -> None:
+    for number in range(5):
+        Dataset.objects.create(name=f"Set {number}")
+    found: list[str] = []
+    words: dict[str, Any] = {"limit": 2}
+    while True:
+        page = anybody.get("/datasets", **words).json()
+        found += [one["slug"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        words["cursor"] = page["next_cursor"]
+        Dataset.objects.filter(slug="set-0").delete()  # what goes meanwhile moves nothing
+    assert found == [f"set-{number}" for number in range(5)]
+
+
+def test_a_dataset_is_made_and_is_its_makers(mine: Program, owner: Any) -> None:
+    response = mine.post("/datasets", name=" Birds ", description="Of the garden", is_public=False)
+    assert (response.status_code, response["Location"]) == (201, "/api/v1/datasets/birds")
+    made = Dataset.objects.get(slug="birds")
+    assert (made.name, made.owner, made.is_public) == ("Birds", owner, False)
+    assert mine.get("/datasets/birds").json() == response.json()
+
+
+def test_a_name_that_is_taken_is_refused(mine: Program) -> None:
+    response = mine.post("/datasets", name="Colours")
+    assert (response.status_code, response.json()["code"]) == (409, "name_taken")
+
+
+def test_who_may_not_make_datasets_is_told_so(program: MakeProgram, stranger: Any) -> None:
+    assert program(stranger).post("/datasets", name="Birds").status_code == 403
+
+
+def test_what_is_left_out_of_a_change_stays(mine: Program) -> None:
+    told = mine.patch("/datasets/colours", description="Plain ones", is_public=False).json()
+    assert (told["name"], told["slug"], told["description"]) == ("Colours", "colours", "Plain ones")
+    assert Dataset.objects.get().is_public is False
+    assert mine.patch("/datasets/colours", name="Shades").json()["slug"] == "colours"
+
+
+def test_others_change_and_delete_nothing(program: MakeProgram, stranger: Any, dataset: Dataset) -> None:
+    asking = program(stranger)
+    assert asking.patch("/datasets/colours", name="Mine").status_code == 403
+    assert asking.delete("/datasets/colours").status_code == 403
+    Dataset.objects.update(is_public=False)
+    assert asking.delete("/datasets/colours").status_code == 404
+    assert Dataset.objects.get().name == "Colours"
+
+
+@pytest.mark.parametrize("who", ["owner", "chief"])
+def test_a_deleted_dataset_lies_in_the_trash(
+    request: pytest.FixtureRequest, program: MakeProgram, dataset: Dataset, who: str
+) -> None:
+    asking = program(request.getfixturevalue(who))
+    assert asking.delete("/datasets/colours").status_code == 204
+    assert asking.get("/datasets/colours").status_code == 404
+    assert Dataset.everything.get(pk=dataset.pk).trashed_at is not None
