@@ -1,0 +1,81 @@
+"""What the API says of itself, and whether it keeps to it whatever it is sent: by anybody, and by staff with a token."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from django.contrib.auth import get_user_model
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from schemathesis import GenerationMode
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from search import tokens
+from search.models import ApiToken, Image, Job
+
+AddImage = Callable[..., Image]
+
+
+@pytest.fixture
+def one_connection(db: None) -> Iterator[None]:
+    """Let requests leave the connection of the test alone, as Django's own client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def described(one_connection: None, add_image: AddImage) -> Any:
+    """The description of the API, over a gallery with something of each kind in it."""
+    for colour in ("red", "blue", "green"):
+        add_image(colour, label="warm", tags=["plain"])
+    Job.objects.create(kind=Job.Kind.IMPORT, state=Job.State.DONE)
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application())
+
+
+@pytest.fixture
+def bearer(db: None) -> dict[str, str]:
+    """What a program of a superuser sends along."""
+    chief = get_user_model().objects.create_user("chief", is_staff=True, is_superuser=True)
+    made = tokens.make(chief, "all", ApiToken.Scope.values, timedelta(days=1))
+    return {"Authorization": f"Bearer {made.secret}"}
+
+
+# What is of the right kind may still be no picture, or no vector of the encoder that is named.
+MEANS_MORE = [positive_data_acceptance]
+LABELS = {"POST /api/v1/search", "POST /api/v1/datasets/{slug}/images", "POST /api/v1/evaluations"}
+few = hypothesis.settings(
+    max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+
+
+def attempt(operation: Any, mode: GenerationMode, headers: dict[str, str]) -> None:
+    """Send what an address describes, or what it does not, and hold the answers against its description."""
+
+    @few
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+    def send(case: Any) -> None:
+        case.call_and_validate(headers=headers, excluded_checks=MEANS_MORE if operation.label in LABELS else [])
+
+    send()
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("who", ["anybody", "bearer"])
+def test_every_answer_is_as_described(described: Any, bearer: dict[str, str], who: str, mode: GenerationMode) -> None:
+    headers = bearer if who == "bearer" else {}
+    failures = []
+    for found in described.get_all_operations():
+        operation = found.ok()
+        try:
+            attempt(operation, mode, headers)
+        except FailureGroup as error:
+            failures.append(f"{operation.label}: {error}")
+    assert failures == []
