@@ -43,4 +43,4 @@ class ApiToken(models.Model):
     @property
     def scopes_in_words(self) -> list[str]:
         """What it is for, for people."""
-        return [str(self.Scope(scope).label) for scope in self.scopes]
+        return [str(scope.label) for scope in self.Scope if scope in self.scopes]

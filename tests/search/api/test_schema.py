@@ -1,4 +1,4 @@
-"""What the API says of itself, and whether it keeps to it whatever it is sent: by anybody, and by staff with a token."""
+"""What the API says of itself, and whether it keeps to it whatever it is sent, by anybody or by staff with a token."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
