@@ -14,7 +14,8 @@ from search.api.access import JOBS, READING_OWN
 from search.api.fields import Cursor, Limit, page_of
 from search.api.problems import Problem, refusals
 from search.models import Job
-from search.views.jobs import MAX_REFUSALS, PERMISSIONS
+from search.views.job_actions import PERMISSIONS
+from search.views.jobs import MAX_REFUSALS
 from search.work import jobs
 
 router = Router(tags=["jobs"])

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("search", "0007_trash"),
+        ("search", "0009_encoders"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
