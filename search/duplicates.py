@@ -28,7 +28,7 @@ LIKELY_BITS: Final = 10
 # distance proves nothing: 1,148 of those photographs have another one within .05.
 LOOKED_AT: Final = 5
 # A hash of so few ones or noughts only says that a picture is plain.
-_FEWEST_ONES: Final = 7
+FEWEST_ONES: Final = 7
 # Hashes as near as that; more of them than this are not looked through for those that the filters let answer.
 _MOST_HASHED: Final = 1000
 
@@ -107,7 +107,7 @@ def _same_file(sha256: str, scope: Scope, limit: int) -> list[int]:
 
 def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]:
     """Return the images in scope within LIKELY_BITS, each with its bits, nearest first. Plain pictures have none."""
-    if not _FEWEST_ONES <= phash.count("1") <= 64 - _FEWEST_ONES:
+    if not FEWEST_ONES <= phash.count("1") <= 64 - FEWEST_ONES:
         return []
     with connection.cursor() as cursor:
         # Hashes first, and few of them: else the planner reads the table of vectors whole, to join it.
@@ -116,7 +116,7 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]
             WITH hashed AS MATERIALIZED (
                 SELECT image.id, (image.phash <~> %(phash)s::bit(64))::int AS bits FROM search_image image
                 WHERE image.dataset_id = ANY(%(datasets)s) AND image.phash <~> %(phash)s::bit(64) <= {LIKELY_BITS}
-                  AND bit_count(image.phash) BETWEEN {_FEWEST_ONES} AND {64 - _FEWEST_ONES}
+                  AND bit_count(image.phash) BETWEEN {FEWEST_ONES} AND {64 - FEWEST_ONES}
                 ORDER BY bits, image.id LIMIT {_MOST_HASHED})
             SELECT scoped.id, hashed.bits FROM hashed
             JOIN search_image scoped ON scoped.id = hashed.id

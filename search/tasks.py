@@ -10,6 +10,7 @@ from search.evaluation import running as evaluation
 from search.ingest import archives
 from search.models import Encoder
 from search.quality import auditing
+from search.reviewing import running as duplicates
 from search.training import running
 from search.work import embedding_jobs, reconciling
 from search.work import upkeep as upkeeping
@@ -73,6 +74,12 @@ def upkeep(job_id: int) -> None:
 def import_archive(job_id: int) -> None:
     """Import an archive that somebody has uploaded."""
     archives.carry_out_for_worker(job_id)
+
+
+@shared_task
+def find_duplicates(job_id: int) -> None:
+    """Look for the duplicates that somebody has asked for."""
+    duplicates.carry_out_for_worker(job_id)
 
 
 @shared_task

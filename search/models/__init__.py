@@ -1,5 +1,6 @@
 """The rows: datasets, images, encoders, jobs, evaluations, judgements, tokens. What is done with them is elsewhere."""
 
+from search.models.duplicates import DuplicateDecision, DuplicatePair, DuplicateReview
 from search.models.encoders import Embedding, EmbeddingCount, Encoder
 from search.models.galleries import Dataset, DatasetQuerySet, Image
 from search.models.jobs import Job, JobLine, Refusal
@@ -12,6 +13,9 @@ __all__ = [
     "Calibration",
     "Dataset",
     "DatasetQuerySet",
+    "DuplicateDecision",
+    "DuplicatePair",
+    "DuplicateReview",
     "Embedding",
     "EmbeddingCount",
     "Encoder",

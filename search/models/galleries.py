@@ -210,5 +210,10 @@ class Image(models.Model):
         return Path(self.file.path) if self.file else Path(self.in_place_path)
 
     @property
+    def version(self) -> str:
+        """What stands in the addresses of its pictures: they change with its content."""
+        return self.sha256[:12]
+
+    @property
     def thumbnail_url(self) -> str:
-        return reverse("thumbnail", args=[self.pk, self.sha256[:12]])
+        return reverse("thumbnail", args=[self.pk, self.version])

@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 
 class Job(models.Model):
-    """A long piece of work that somebody may want to watch: an import, a training, the removal of an encoder."""
+    """A long piece of work that somebody may want to watch, such as an import or a training."""
 
     class Kind(models.TextChoices):
         IMPORT = "import", pgettext_lazy("job", "Import")
@@ -23,6 +23,7 @@ class Job(models.Model):
         EVALUATE = "evaluate", pgettext_lazy("job", "Evaluate")
         INSTALL = "install", pgettext_lazy("job", "Install")
         REMOVE = "remove", pgettext_lazy("job", "Remove")
+        DUPLICATES = "duplicates", pgettext_lazy("job", "Find duplicates")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting for a worker")

@@ -1,6 +1,7 @@
 """The only place where images are ordered by their distance to a vector: which may answer, and which are nearest."""
 
 from search.neighbours.counting import compact, sizes, totals
+from search.neighbours.each import index_serves_each, nearest_of_each
 from search.neighbours.hits import Answer, Hit
 from search.neighbours.ranking import MAX_HITS, Place, index_name, nearest
 from search.neighbours.scope import Scope, conditions, count, image_conditions, parameters
@@ -16,7 +17,9 @@ __all__ = [
     "count",
     "image_conditions",
     "index_name",
+    "index_serves_each",
     "nearest",
+    "nearest_of_each",
     "parameters",
     "sizes",
     "totals",

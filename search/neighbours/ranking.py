@@ -24,7 +24,7 @@ Row = tuple[Any, ...]
 _SMALL_SHARE = 3
 # So much of an index may be out of scope: a walk throws it away and goes on.
 _MOST_LEFT_OUT = 0.1
-_OPERATORS = {"cosine": "<=>", "l2": "<->"}
+OPERATORS = {"cosine": "<=>", "l2": "<->"}
 
 
 class Place(NamedTuple):
@@ -94,16 +94,22 @@ def _index_serves(encoder: Encoder, scope: Scope) -> bool:
     n_in_scope = sum(sizes(encoder, scope.dataset_ids).values())
     if scope.filters_images or n_in_scope <= settings.EXACT_SEARCH_UP_TO:
         return False
+    n_indexed, is_there = has_index(encoder)
+    return is_there and n_in_scope >= (1 - _MOST_LEFT_OUT) * n_indexed
+
+
+def has_index(encoder: Encoder) -> tuple[int, bool]:
+    """Return how many vectors an encoder has, in whatever dataset, and whether their index stands and is complete."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT (SELECT sum(n)::bigint FROM search_embeddingcount WHERE encoder_id = %(encoder)s),
+            SELECT (SELECT coalesce(sum(n), 0)::bigint FROM search_embeddingcount WHERE encoder_id = %(encoder)s),
                    EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%(index)s) AND indisvalid)
             """,
             {"encoder": encoder.pk, "index": index_name(encoder)},
         )
-        n_indexed, has_index = cursor.fetchone()
-    return bool(has_index and n_in_scope >= (1 - _MOST_LEFT_OUT) * n_indexed)
+        n_indexed, is_there = cursor.fetchone()
+    return int(n_indexed), bool(is_there)
 
 
 def _with_small_datasets(
@@ -144,7 +150,7 @@ def _exactly(
     after: Place | None = None,
 ) -> list[Row]:
     """Compare every vector in scope, and return k rows from an offset or a place on."""
-    distance = f"(embedding.vector {_OPERATORS[encoder.distance]} %(vector)s::halfvec)"
+    distance = f"(embedding.vector {OPERATORS[encoder.distance]} %(vector)s::halfvec)"
     beyond = f"AND ({distance}, embedding.image_id) > (%(after_distance)s::float8, %(after_id)s)" if after else ""
     with connection.cursor() as cursor:
         # "+ 0" is no expression of any index: the planner has to sort.
@@ -172,7 +178,7 @@ def _exactly(
 
 def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, depth: int) -> list[Row]:
     """Walk the encoder's HNSW index for the first `depth` rows; fewer where the walk ends before."""
-    operator = _OPERATORS[encoder.distance]
+    operator = OPERATORS[encoder.distance]
     # Encoder and length stand as literals: the partial index is chosen only where the planner can read them.
     indexed = f"(embedding.vector::halfvec({encoder.dim:d}))"
     with transaction.atomic(), connection.cursor() as cursor:

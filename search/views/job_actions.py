@@ -32,6 +32,7 @@ PERMISSIONS = {
     Job.Kind.EVALUATE: "search.add_evaluation",
     Job.Kind.EMBED: "search.change_encoder",
     Job.Kind.INSTALL: "search.add_encoder",
+    Job.Kind.DUPLICATES: "search.change_image",
 }
 _WHEN_STOPPED = {
     Job.Kind.IMPORT: gettext_lazy("It stops in a moment. What it has read so far stays."),
@@ -39,6 +40,7 @@ _WHEN_STOPPED = {
     Job.Kind.EVALUATE: gettext_lazy("It stops in a moment, and keeps the encoders that are evaluated."),
     Job.Kind.EMBED: gettext_lazy("It stops in a moment, and what was embedded stays."),
     Job.Kind.INSTALL: gettext_lazy("It stops after the step that it is at, and installs nothing."),
+    Job.Kind.DUPLICATES: gettext_lazy("It stops in a moment. What was found before is kept."),
 }
 _ENDED = (Job.State.DONE, Job.State.FAILED)
 

@@ -256,7 +256,7 @@ def end_stale() -> int:
     _all(resumable, state=Job.State.WAITING, message="Its worker was killed. It goes on where it was.")
     stopped = "It was stopped before it was through. Run it again"
     ended = {"state": Job.State.FAILED, "finished_at": timezone.now()}
-    begun_anew = [Job.Kind.EVALUATE, Job.Kind.INDEX]
+    begun_anew = [Job.Kind.EVALUATE, Job.Kind.INDEX, Job.Kind.DUPLICATES]
     n_anew = _all(stale.filter(kind__in=begun_anew), **ended, message=f"{stopped}.")
     return n_anew + _all(stale, **ended, message=f"{stopped}: it goes on where it was.")
 

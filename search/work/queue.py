@@ -57,6 +57,11 @@ def send_upkeep(job_id: int) -> None:
     _send("search.tasks.upkeep", [job_id], Turn.LATER)
 
 
+def send_find_duplicates(job_id: int) -> None:
+    """Ask the workers to look for duplicates; pictures that are to be embedded go before."""
+    _send("search.tasks.find_duplicates", [job_id], Turn.LATER)
+
+
 def n_waiting(turn: Turn, name: str = settings.CELERY_TASK_DEFAULT_QUEUE) -> int | None:
     """Return how many messages of a turn wait in a queue, or None where the broker is out of reach."""
     if turn:

@@ -51,6 +51,8 @@ def reconcile() -> Swept:
     _send_waiting([Job.Kind.TRAIN], Turn.SOON, queue.TRAINING, queue.send_train)
     _send_waiting([Job.Kind.EVALUATE], Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_evaluate)
     _send_waiting(_UPKEEP, Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_upkeep)
+    find_duplicates = queue.send_find_duplicates
+    _send_waiting([Job.Kind.DUPLICATES], Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, find_duplicates)
     try:
         default = encoders.default()
     except encoders.NoEncoder:
