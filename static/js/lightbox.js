@@ -2,8 +2,8 @@
 import { words } from "./upload.js";
 
 const box = () => document.getElementById("lightbox");
-// Those of one encoder, where several stand side by side.
-const tiles = () => [...(current?.closest(".beside > section") ?? document).querySelectorAll("#answer .tile")];
+// Those of one encoder, where several stand side by side, or of one group of duplicates.
+const tiles = () => [...(current?.closest(".beside > section, .twins") ?? document).querySelectorAll("#answer .tile")];
 let current = null;
 let start = null;
 
@@ -18,9 +18,11 @@ function open(tile) {
   const whole = new Image();
   whole.src = link.dataset.picture;
   whole.decode().then(() => { if (current === tile) large.src = whole.src; }, () => {});
+  // A duplicate stands beside the one that is to be kept, a result beside the query.
+  if (link.dataset.beside) Object.assign(box().querySelector(".of-query img"), { src: link.dataset.beside, alt: link.dataset.besideName });
   box().querySelector(".lightbox-title").textContent = tile.querySelector(".tile-label").textContent;
   box().querySelector(".lightbox-facts").replaceChildren(...facts(tile));
-  box().querySelector("a.lightbox-page").setAttribute("href", link.getAttribute("href"));
+  box().querySelector("a.lightbox-page").setAttribute("href", link.dataset.page ?? link.getAttribute("href"));
   const at = tiles().indexOf(tile);
   box().querySelector("[data-step='-1']").disabled = at === 0;
   box().querySelector("[data-step='1']").disabled = at === tiles().length - 1 && !more();
@@ -106,7 +108,7 @@ document.addEventListener("keydown", (event) => {
   const views = { 1: "single", 2: "side", 3: "overlay", 4: "difference", w: "why" };
   if (event.key === "ArrowRight") step(1);
   else if (event.key === "ArrowLeft") step(-1);
-  else if (views[event.key]) show(views[event.key]);
+  else if (box().querySelector(`[data-show="${views[event.key]}"]`)) show(views[event.key]);
   else return;
   event.preventDefault();
 });
