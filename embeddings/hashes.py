@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import Final
 
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 N_BITS: Final = 64
-_N_BANDS: Final = 4
-_WIDTH: Final = N_BITS // _N_BANDS
-_N_KEYS: Final = 1 << _WIDTH
+N_BANDS: Final = 4
+WIDTH: Final = N_BITS // N_BANDS
+N_KEYS: Final = 1 << WIDTH
 # Pairs that are compared at once: 24 bytes each.
 _MOST_AT_ONCE: Final = 4_000_000
 
@@ -41,15 +42,15 @@ def pairs_within(hashes: NDArray[np.uint64], n_bits: int) -> Pairs:
     hashes: uint64 (n,), all different; equal ones make each other's pairs many, and are the caller's. n_bits: 0..15.
     Raises ValueError for hashes that are not all different or another number of bits.
     """
-    if not 0 <= n_bits < _WIDTH:
-        raise ValueError(f"expected 0 to {_WIDTH - 1} bits, received {n_bits}")
+    if not 0 <= n_bits < WIDTH:
+        raise ValueError(f"expected 0 to {WIDTH - 1} bits, received {n_bits}")
     if len(np.unique(hashes)) != len(hashes):
         raise ValueError("expected hashes that are all different")
     n = max(1, len(hashes))
     found = [np.empty(0, np.int64)]
-    for band in range(_N_BANDS):
+    for band in range(N_BANDS):
         table = _Table.of(hashes, band)
-        for flipped in _flips(_in_band(band, n_bits)):
+        for flipped in flips(band, n_bits):
             # Written as one number each: a pair is found through each band that is near enough.
             found += [np.minimum(one, other) * n + np.maximum(one, other) for one, other in table.near(flipped, n_bits)]
     first, second = np.divmod(np.unique(np.concatenate(found)), n)
@@ -68,9 +69,9 @@ class _Table:
 
     @classmethod
     def of(cls, hashes: NDArray[np.uint64], band: int) -> _Table:
-        keys = (hashes >> np.uint64(band * _WIDTH)).astype(np.uint16).astype(np.int64)
+        keys = (hashes >> np.uint64(band * WIDTH)).astype(np.uint16).astype(np.int64)
         order = np.argsort(keys, kind="stable")
-        counts = np.bincount(keys, minlength=_N_KEYS)
+        counts = np.bincount(keys, minlength=N_KEYS)
         starts = np.cumsum(counts) - counts
         return cls(hashes=hashes[order], keys=keys[order], places=order, counts=counts, starts=starts)
 
@@ -103,17 +104,27 @@ def _blocks(asking: NDArray[np.int64], n_each: NDArray[np.int64]) -> Iterator[ND
         place = stop
 
 
+@cache
+def flips(band: int, n_bits: int) -> tuple[int, ...]:
+    """Return what to xor a band of a hash with, to have each value that the band of a near hash may have.
+
+    band: 0..3, from the least significant bits on. Whoever has a table of each band looks up all of them in it, and
+    compares what is found there; no hash within n_bits is left out.
+    """
+    return tuple(_flips(_in_band(band, n_bits)))
+
+
 def _in_band(band: int, n_bits: int) -> int:
     """Return in how many bits a band may differ; -1 where it need not be looked at.
 
     Were every band further apart than that, the hashes would differ in more than n_bits.
     """
-    share, rest = divmod(n_bits, _N_BANDS)
+    share, rest = divmod(n_bits, N_BANDS)
     return share if band <= rest else share - 1
 
 
 def _flips(most: int) -> Iterator[int]:
     """Return every way to flip at most so many bits of a band, as numbers to be xored with it."""
     for n_flipped in range(most + 1):
-        for places in combinations(range(_WIDTH), n_flipped):
+        for places in combinations(range(WIDTH), n_flipped):
             yield sum(1 << place for place in places)

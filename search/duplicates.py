@@ -14,6 +14,7 @@ from typing import Final, Literal
 from django.core.files.storage import default_storage
 from django.db import connection
 
+from embeddings import hashes
 from embeddings.images import RefusedImage, parts
 from search import neighbours
 from search.models import Encoder, Image
@@ -31,6 +32,13 @@ LOOKED_AT: Final = 5
 FEWEST_ONES: Final = 7
 # Hashes as near as that; more of them than this are not looked through for those that the filters let answer.
 _MOST_HASHED: Final = 1000
+
+# Each band has an index of its own: whoever is within LIKELY_BITS is in one of them.
+_IN_BANDS: Final = " OR ".join(
+    f"substring(image.phash from {hashes.N_BITS + 1 - hashes.WIDTH * (band + 1)} for {hashes.WIDTH})"
+    f"::bit({hashes.WIDTH})::int = ANY(%(band_{band})s::int[])"
+    for band in range(hashes.N_BANDS)
+)
 
 _REASONS: Final[dict[parts.Relation, str]] = {
     "same": "the same picture, edited",
@@ -109,13 +117,16 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]
     """Return the images in scope within LIKELY_BITS, each with its bits, nearest first. Plain pictures have none."""
     if not FEWEST_ONES <= phash.count("1") <= 64 - FEWEST_ONES:
         return []
+    bands = [(int(phash, 2) >> hashes.WIDTH * band) & (hashes.N_KEYS - 1) for band in range(hashes.N_BANDS)]
+    keys = {f"band_{band}": [own ^ flip for flip in hashes.flips(band, LIKELY_BITS)] for band, own in enumerate(bands)}
     with connection.cursor() as cursor:
         # Hashes first, and few of them: else the planner reads the table of vectors whole, to join it.
         cursor.execute(
             f"""
             WITH hashed AS MATERIALIZED (
                 SELECT image.id, (image.phash <~> %(phash)s::bit(64))::int AS bits FROM search_image image
-                WHERE image.dataset_id = ANY(%(datasets)s) AND image.phash <~> %(phash)s::bit(64) <= {LIKELY_BITS}
+                WHERE ({_IN_BANDS}) AND image.dataset_id = ANY(%(datasets)s)
+                  AND image.phash <~> %(phash)s::bit(64) <= {LIKELY_BITS}
                   AND bit_count(image.phash) BETWEEN {FEWEST_ONES} AND {64 - FEWEST_ONES}
                 ORDER BY bits, image.id LIMIT {_MOST_HASHED})
             SELECT scoped.id, hashed.bits FROM hashed
@@ -123,7 +134,7 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]
             JOIN search_embedding embedding ON embedding.image_id = scoped.id AND embedding.encoder_id = {encoder.pk:d}
             WHERE {neighbours.conditions(scope)} ORDER BY hashed.bits, scoped.id
             """,
-            {**neighbours.parameters(scope), "phash": phash},
+            {**neighbours.parameters(scope), **keys, "phash": phash},
         )
         return cursor.fetchall()
 

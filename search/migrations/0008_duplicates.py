@@ -171,4 +171,52 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RemoveIndex(
+            model_name="image",
+            name="image_phash",
+        ),
+        migrations.AddIndex(
+            model_name="image",
+            index=models.Index(
+                models.Func(
+                    "phash",
+                    output_field=models.IntegerField(),
+                    template="(substring(%(expressions)s from 49 for 16)::bit(16)::int)",
+                ),
+                name="image_phash_band_0",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="image",
+            index=models.Index(
+                models.Func(
+                    "phash",
+                    output_field=models.IntegerField(),
+                    template="(substring(%(expressions)s from 33 for 16)::bit(16)::int)",
+                ),
+                name="image_phash_band_1",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="image",
+            index=models.Index(
+                models.Func(
+                    "phash",
+                    output_field=models.IntegerField(),
+                    template="(substring(%(expressions)s from 17 for 16)::bit(16)::int)",
+                ),
+                name="image_phash_band_2",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="image",
+            index=models.Index(
+                models.Func(
+                    "phash",
+                    output_field=models.IntegerField(),
+                    template="(substring(%(expressions)s from 1 for 16)::bit(16)::int)",
+                ),
+                name="image_phash_band_3",
+            ),
+        ),
     ]

@@ -55,6 +55,13 @@ class ThoseThereAre(models.Manager["Dataset"]):
         return self.get_queryset().visible_to(user)
 
 
+def _band(number: int) -> models.Func:
+    """Return the value of one of the four bands of 16 bits that perceptual hashes are looked up by, as a number."""
+    start = 49 - 16 * number  # the first character is the most significant bit
+    template = f"(substring(%(expressions)s from {start} for 16)::bit(16)::int)"
+    return models.Func("phash", template=template, output_field=models.IntegerField())
+
+
 class Dataset(models.Model):
     """A gallery: a named set of images.
 
@@ -184,8 +191,8 @@ class Image(models.Model):
             models.Index(fields=["dataset", "label"], name="image_label"),
             models.Index(fields=["trashed_at"], condition=Q(trashed_at__isnull=False), name="image_trashed"),
             GinIndex(fields=["tags"], name="image_tags"),
-            # Near-duplicates are looked for by a scan of it alone.
-            models.Index(fields=["dataset"], include=["id", "phash"], name="image_phash"),
+            # Hashes within a few bits have a band that is nearly the same: see `embeddings.hashes`.
+            *(models.Index(_band(number), name=f"image_phash_band_{number}") for number in range(4)),
         ]
 
     def __str__(self) -> str:

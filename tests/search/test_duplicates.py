@@ -87,6 +87,17 @@ def test_a_hash_that_is_near_enough_makes_a_copy_sure(encoder: Encoder) -> None:
     assert copies.by_image[near].kind == "near"
 
 
+def test_a_likely_hash_is_found_wherever_its_bits_lie(encoder: Encoder) -> None:
+    within, beyond = [], []
+    for n in range(20):
+        places = np.random.default_rng(n).permutation(64)[: LIKELY_BITS + n % 2]
+        phash = "".join("10"[int(bit)] if place in places else bit for place, bit in enumerate(PHASH))
+        image = add(encoder, "0", name=f"d{n}", phash=phash)
+        (beyond if n % 2 else within).append(image)
+    scope = Scope(dataset_ids=tuple(Dataset.objects.values_list("pk", flat=True)))
+    assert duplicates._hashed(PHASH, encoder, scope) == [(image, LIKELY_BITS) for image in within]
+
+
 @pytest.mark.parametrize("plain", ["0" * 64, "1" * 64, "0" * 60 + "1111"])
 def test_plain_pictures_are_no_copies_of_each_other(plain: str, encoder: Encoder) -> None:
     add(encoder, "0", phash=plain)
