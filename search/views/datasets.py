@@ -49,7 +49,6 @@ def dataset(request: HttpRequest, slug: str) -> HttpResponse:
         "is_filtered": is_valid and form.is_filtered,
         "asked": form.address(page.number),
         "another_draw": secrets.randbelow(1_000_000),
-        "may_change": selecting.datasets_of(request.user).filter(pk=shown.pk).exists(),
         "best": standing.best(Evaluation.objects.visible_to(request.user).filter(dataset=shown)),
     }
     if may_change:
