@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("search", "0007_trash"),
+        ("search", "0010_tokens"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -25,6 +25,8 @@ class Migration(migrations.Migration):
                     ("index", "Index"),
                     ("train", "Train"),
                     ("evaluate", "Evaluate"),
+                    ("install", "Install"),
+                    ("remove", "Remove"),
                     ("duplicates", "Find duplicates"),
                 ],
                 max_length=20,
