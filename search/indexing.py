@@ -74,6 +74,16 @@ def build(encoder: Encoder, report: Callable[[str], None] = logger.info) -> bool
     return built
 
 
+def cancel_build(encoder: Encoder) -> None:
+    """End the build of the encoder's index, where one is going on: whoever drops it would wait for that."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_progress_create_index "
+            "WHERE datname = current_database() AND index_relid = to_regclass(%s)",
+            [index_name(encoder)],
+        )
+
+
 def drop(encoder: Encoder) -> None:
     """Drop the encoder's index; searches compare every vector from then on. Must run outside a transaction."""
     with connection.cursor() as cursor:

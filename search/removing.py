@@ -78,8 +78,10 @@ def carry_out(job: Job, bars: Bars) -> int:
     name, n_gone = job.parameters["encoder"], 0
     # Another one of that name, which was installed since, is not meant.
     encoder = Encoder.everything.filter(name=name, is_being_removed=True).first()
-    with jobs.failing(job, by_hand="Stopped by hand. Run it again: it goes on where it was."):
+    by_hand = "Stopped by hand. Run it again: it goes on where it was."
+    with jobs.failing(job, by_hand=by_hand), jobs.looked_after(job):
         if encoder is not None:
+            indexing.cancel_build(encoder)
             indexing.drop(encoder)
             n_all = losses(encoder).n_vectors
             for n_gone in _vectors_gone(encoder):
