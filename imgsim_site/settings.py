@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "imgsim_site",
 ]
 MIDDLEWARE = [
+    "search.metrics.requests.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "search.api.answering.ForPrograms",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -269,6 +270,9 @@ if EXACT_SEARCH_UP_TO < 0:
 
 # Whether people may search with the address of a picture on the web, which the server then fetches.
 ALLOW_LINKS = env.bool("ALLOW_LINKS", default=False)
+
+# What monitoring shows to read /metrics; without one, only this network and staff read it.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in logging.getLevelNamesMapping():

@@ -6,6 +6,7 @@ Everything here can be killed at any line and run again: a batch is written in o
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from search import encoders, heads
 from search import vectors as stored_vectors
 from search.bulk import bulk_cursor
 from search.files import storage
+from search.metrics import batches
 from search.models import Embedding, Encoder, Image
 from search.work import jobs, queue
 
@@ -97,6 +99,7 @@ def embed(encoder: Encoder, image_ids: Sequence[int]) -> Outcome:
 
 def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     """Decode, encode and write."""
+    started = time.perf_counter()
     done: list[tuple[_Task, images.Prepared]] = []
     refused: list[tuple[_Task, images.RefusedImage]] = []
     for task in tasks:
@@ -114,6 +117,7 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
         _write(encoder, done, vectors, tags)
         _refuse(refused)
     _remove_thumbnails_of_deleted([task for task, _ in done if task.is_new])
+    batches.note(len(done), len(refused), time.perf_counter() - started)
     told = [Refused(image_id=task.id, code=error.code, reason=error.reason) for task, error in refused]
     return Outcome(n_embedded=len(done), refused=tuple(told))
 

@@ -58,6 +58,11 @@ def network(encoder: Encoder) -> Network:
         return _networks[key]
 
 
+def is_loaded(encoder: Encoder) -> bool:
+    """Return whether this process has an encoder's network in memory."""
+    return f"{encoder.name}:{encoder.weights_sha256}" in _networks
+
+
 def _loaded(encoder: Encoder) -> Network:
     """Load a network; a linear head shares its backbone with whoever else uses it in this process."""
     backbone = Encoder.objects.filter(name=encoder.spec.get("backbone", "")).first()

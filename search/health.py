@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
 from search import encoders
-from search.work import queue
+from search.work import counting
 
 
 def alive(request: HttpRequest) -> JsonResponse:
@@ -41,12 +41,11 @@ def _encoder() -> None:
 
 
 def _worker() -> None:
-    # Answered from the cache for some seconds: each question waits for the workers' answers.
-    n_workers = cache.get("n_workers")
-    if not n_workers:
-        n_workers = queue.n_workers(timeout_s=1.0)
-        cache.set("n_workers", n_workers, 10)
-    if not n_workers:
+    # One that answered a moment ago need not be asked again: the question waits for answers.
+    last = counting.last_count()
+    if last is None or last.is_old or not last.n:
+        last = counting.count()
+    if not last.n:
         raise LookupError("no worker answers")
 
 

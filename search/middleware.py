@@ -13,7 +13,7 @@ from django.utils import translation
 UTF_8 = {"utf-8", "utf8", "us-ascii"}
 FORM = "application/x-www-form-urlencoded"
 # What programs ask for; they read English, whatever language the machine that they run on asks for.
-FOR_PROGRAMS = ("/api/", "/healthz", "/readyz")
+FOR_PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 ENGLISH = "en"
 
 

@@ -12,7 +12,7 @@ from search.models import Encoder
 from search.quality import auditing
 from search.reviewing import running as duplicates
 from search.training import running
-from search.work import embedding_jobs, reconciling
+from search.work import counting, embedding_jobs, reconciling
 from search.work import upkeep as upkeeping
 
 
@@ -92,3 +92,4 @@ def audit_indexes() -> None:
 def reconcile() -> None:
     """Send again what was lost on the way."""
     reconciling.reconcile()
+    counting.note_sweep()

@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from search import health
+from search.metrics import page as metrics
 from search.views import (
     changing,
     datasets,
@@ -104,4 +105,5 @@ urlpatterns = [
     path("account/tokens/<int:pk>/revoke/", tokens.revoke, name="revoke-token"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

@@ -7,9 +7,11 @@ import tempfile
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["IMGSIM_TEST_VAR"] = tempfile.mkdtemp(prefix="imgsim-test-")
 os.environ["IMGSIM_VAR"] = os.environ.setdefault("IMGSIM_TEST_VAR", tempfile.mkdtemp(prefix="imgsim-test-"))
-for (
-    name
-) in "DATABASE_URL REDIS_URL SECRET_KEY DEBUG BEHIND_TLS DB_POOL EXACT_SEARCH_UP_TO ALLOW_LINKS MAX_ARCHIVE_MB".split():
+_OWN = (
+    "DATABASE_URL REDIS_URL SECRET_KEY DEBUG BEHIND_TLS DB_POOL EXACT_SEARCH_UP_TO ALLOW_LINKS MAX_ARCHIVE_MB "
+    "METRICS_TOKEN LOG_FORMAT STORAGE_URL"
+)
+for name in _OWN.split():
     os.environ.pop(name, None)
 
 from imgsim_site.settings import *  # noqa: E402, F403

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from embeddings import images
 from embeddings.images import Crop
 from search import encoders
+from search.metrics import stages
 from search.models import Embedding, Encoder, Image
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = Non
     decoded = time.perf_counter()
     vector = network.encode(prepared.input[np.newaxis])[0]
     embedded = time.perf_counter()
+    stages.observe("decode", decoded - started)
+    stages.observe("embed", embedded - decoded)
     return Query(
         vector=vector,
         preview=prepared.preview,

@@ -188,6 +188,8 @@ class Image(models.Model):
         constraints = [models.UniqueConstraint(fields=["dataset", "sha256"], name="image_content_once_a_dataset")]
         indexes = [
             models.Index(fields=["id"], condition=Q(status="pending"), name="image_pending"),
+            # Few are refused: they are counted without looking at the others.
+            models.Index(fields=["error_code"], condition=Q(status="refused"), name="image_refused"),
             models.Index(fields=["dataset", "label"], name="image_label"),
             models.Index(fields=["trashed_at"], condition=Q(trashed_at__isnull=False), name="image_trashed"),
             GinIndex(fields=["tags"], name="image_tags"),

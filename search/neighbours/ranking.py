@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 from pgvector import HalfVector
 
+from search.metrics import stages
 from search.models import Encoder
 from search.neighbours.counting import sizes
 from search.neighbours.hits import COLUMNS, DETAILS, DISTANCE, Answer, hit_of
@@ -70,7 +71,9 @@ def nearest(
         rows = _exactly(vector, encoder, scope, k, 0 if after else offset, after)
     if scope.max_distance is not None:
         rows = [row for row in rows if row[DISTANCE] <= scope.max_distance]
-    return Answer(hits=[hit_of(row) for row in rows], exact=exact, search_ms=(time.perf_counter() - started) * 1000)
+    seconds = time.perf_counter() - started
+    stages.observe("search", seconds)
+    return Answer(hits=[hit_of(row) for row in rows], exact=exact, search_ms=seconds * 1000)
 
 
 def _through_index(

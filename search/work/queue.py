@@ -74,6 +74,17 @@ def n_waiting(turn: Turn, name: str = settings.CELERY_TASK_DEFAULT_QUEUE) -> int
         return None
 
 
+def depths() -> dict[str, int]:
+    """Return how many messages wait, by queue: soon, later and training. Raises what the broker's client raises."""
+    later = f"{settings.CELERY_TASK_DEFAULT_QUEUE}{settings.CELERY_BROKER_TRANSPORT_OPTIONS['sep']}{Turn.LATER:d}"
+    names = {"soon": settings.CELERY_TASK_DEFAULT_QUEUE, "later": later, "training": TRAINING}
+    with current_app.connection_for_read() as broker:
+        asked = broker.default_channel.client.pipeline(transaction=False)
+        for name in names.values():
+            asked.llen(name)
+        return dict(zip(names, asked.execute(), strict=True))
+
+
 def n_workers(timeout_s: float = 1.0) -> int:
     """Return how many workers that embed answer within a time; 0 where the broker is out of reach."""
     try:
