@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "imgsim_site",
 ]
 MIDDLEWARE = [
+    "search.logs.requests.GiveId",
     "search.metrics.requests.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "search.api.answering.ForPrograms",
@@ -277,12 +278,24 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in logging.getLevelNamesMapping():
     raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR; it is {LOG_LEVEL}.")
+# "text" for people, "json" for what collects logs: one object a line, and one line for each request.
+LOG_FORMAT = env.str("LOG_FORMAT", default="text").lower()
+if LOG_FORMAT not in {"text", "json"}:
+    raise ImproperlyConfigured(f"LOG_FORMAT must be text or json; it is {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "search.logs.formatting.TextFormatter"},
+        "json": {"()": "search.logs.formatting.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     # At INFO the libraries have too much to say.
     "root": {"handlers": ["console"], "level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL},
-    "loggers": {"search": {"level": LOG_LEVEL}},
+    "loggers": {
+        "search": {"level": LOG_LEVEL},
+        # By themselves they write beside the root's handler, in a form of their own.
+        "django": {"handlers": []},
+        "gunicorn.error": {"handlers": ["console"], "propagate": False},
+    },
 }

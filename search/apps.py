@@ -11,3 +11,4 @@ class SearchConfig(AppConfig):
         # They register themselves, and may be imported only when the apps are ready.
         from search import checks  # noqa: F401
         from search.files import cleaning  # noqa: F401
+        from search.logs import tasks  # noqa: F401

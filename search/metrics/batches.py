@@ -38,7 +38,7 @@ def note(n_embedded: int, n_refused: int, seconds: float) -> None:
 
 def collect() -> Iterator[Metric]:
     """Give the sums. Raises redis.RedisError."""
-    sums = {name.decode(): float(value) for name, value in _redis().hgetall(_KEY).items()}
+    sums = {name: float(value) for name, value in _redis().hgetall(_KEY).items()}
     images = CounterMetricFamily("imgsim_batch_images", "Pictures of the batches of all workers.", labels=["outcome"])
     for outcome in ("embedded", "refused"):
         images.add_metric([outcome], sums.get(outcome, 0.0))
@@ -57,4 +57,4 @@ def collect() -> Iterator[Metric]:
 
 @cache
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+    return redis.Redis.from_url(settings.REDIS_URL, decode_responses=True, socket_timeout=5, socket_connect_timeout=2)

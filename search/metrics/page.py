@@ -64,4 +64,4 @@ def _is_near(request: HttpRequest) -> bool:
 
 
 def _is_staff(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_staff", False))  # type: ignore[union-attr]
+    return bool(getattr(request.user, "is_staff", False))

@@ -33,6 +33,7 @@ def test_the_example_changes_nothing_where_it_is_copied_as_it_is() -> None:
         ("EXACT_SEARCH_UP_TO", "-1", "EXACT_SEARCH_UP_TO must be 0 or more; it is -1"),
         ("EMBED_ON", "tpu", "EMBED_ON must be cpu or gpu; it is 'tpu'"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR; it is LOUD"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT must be text or json; it is 'xml'"),
         ("DATABASE_URL", "foo", "DATABASE_URL must look like postgresql://"),
     ],
 )
