@@ -39,9 +39,12 @@ def test_workers_embed_what_a_command_imports(site: Site, pictures: Path) -> Non
 
 
 def test_threads_that_find_no_gpu_embed_on_the_processor(site: Site, pictures: Path) -> None:
-    options = ["-n", "worker-gpu@%h", "-l", "WARNING", "--pool", "threads", "--concurrency", "4"]
-    with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options, EMBED_ON="gpu"):
+    options = ["-n", "worker-gpu@%h", "-l", "INFO", "--pool", "threads", "--concurrency", "4"]
+    with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options, EMBED_ON="gpu", LOG_FORMAT="json"):
         report = site.manage_json("import_images", str(pictures / "drawings"), "--dataset", "by threads", "--wait")
+        send = "from search.logs.context import request_id; from search.work import queue; "
+        site.manage("shell", "-v0", "-c", f"{send} request_id.set('edge-7'); queue.send_evaluate(0)")
+        wait_for(lambda: '"request_id": "edge-7"' in (site.var / "celery.log").read_text(), "the id of a request")
     assert (report["added"], report["embedded"], report["refused"]) == (432, 432, [])
     assert "mobilenet_v2 computes on the processor" in (site.var / "celery.log").read_text()
 
