@@ -12,7 +12,7 @@ from search.models import Encoder
 from search.quality import auditing
 from search.reviewing import running as duplicates
 from search.training import running
-from search.work import counting, embedding_jobs, reconciling
+from search.work import answering, counting, embedding_jobs, reconciling  # noqa: F401 -- the first answers by itself
 from search.work import upkeep as upkeeping
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, storages
 
+# What is kept for images: originals, and thumbnails of them, in folders by dataset.
+FOLDERS = ("originals", "thumbnails")
 _DRAFTS = ".drafts"
 _SECONDS_A_DRAFT_TAKES = 3600.0
 # Workers on several machines may share the storage, where a process is told by more than its number.

@@ -1,0 +1,59 @@
+"""Encoders and their indexes: files whole, indexes valid and worth having."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
+from search import encoders, indexing
+from search.checkup.findings import Finding, error, ok, warning
+from search.models import Encoder
+from search.quality import auditing
+
+_PART = "encoders"
+
+
+def look() -> Iterator[Finding]:
+    """Look at the default encoder, the files of all, and their indexes."""
+    try:
+        default = encoders.default()
+    except encoders.NoEncoder:
+        yield error(_PART, "No encoder is installed: no search can be made.", "manage.py install_encoder mobilenet_v2")
+        return
+    for encoder in Encoder.objects.all():
+        yield from _files(encoder, is_default=encoder == default)
+        yield from _index(encoder)
+
+
+def _files(encoder: Encoder, *, is_default: bool) -> Iterator[Finding]:
+    again = f"manage.py install_encoder {encoder.name}"
+    if encoder.job_id:  # trained here: no publisher has its weights
+        again = f"cp -r BACKUP/encoders/{encoder.name} {encoder.folder.parent}/, or train it again"
+    make = error if is_default else warning
+    try:
+        stored = StoredEncoder.read(encoder.folder)
+        stored.verify(encoder.folder)
+    except (EncoderMissing, EncoderDamaged) as failure:
+        yield make(_PART, f"{encoder.name}: {str(failure).partition(';')[0]}", again)
+        return
+    if stored.weights_sha256 != encoder.weights_sha256:
+        what = f"{encoder.name}: its files are of other weights than its row says: its vectors do not compare."
+        yield make(_PART, what, again)
+        return
+    yield ok(_PART, f"{encoder.name}{' (default)' if is_default else ''}: every file is whole.")
+
+
+def _index(encoder: Encoder) -> Iterator[Finding]:
+    build = f"manage.py build_index --encoder {encoder.name}"
+    is_worthwhile, is_valid = indexing.is_worthwhile(encoder), indexing.is_valid(encoder)
+    if is_worthwhile and not is_valid:
+        what = f"{encoder.name}: more than {settings.EXACT_SEARCH_UP_TO:,} vectors and no index that is whole."
+        yield warning(_PART, what, build)
+    last = encoder.audits.first() if is_valid else None
+    if last is not None and last.recall < auditing.FLOOR:
+        yield warning(_PART, f"{encoder.name}: its index finds {last.recall:.1%} of the nearest.", f"{build} --again")
+    elif is_valid:
+        told = f", and found {last.recall:.1%} of the nearest when it was audited" if last else ""
+        yield ok(_PART, f"{encoder.name}: its index is whole{told}.")
