@@ -6,7 +6,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 COPY requirements*.txt /build/
 WORKDIR /build
-RUN /opt/venv/bin/pip install -r "$REQUIREMENTS"
+RUN /opt/venv/bin/pip install -r "$REQUIREMENTS" -r requirements-s3.txt
 
 
 FROM python:3.12-slim

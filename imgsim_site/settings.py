@@ -13,6 +13,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from imgsim_site import embedded
+from imgsim_site.storage_url import storage_of
 
 
 class _Env(environ.Env):
@@ -223,9 +224,14 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Names with a hash of the content can be cached for ever; where nothing was collected, plain names do.
 STATIC_IS_COLLECTED = not DEBUG and ((STATIC_ROOT / "staticfiles.json").exists() or "collectstatic" in sys.argv)
 WHITENOISE_USE_FINDERS = not STATIC_IS_COLLECTED
-MEDIA_ROOT = VAR / "media"
+# Where pictures are kept: below VAR, in another folder, or in a bucket.
+try:
+    _STORAGE = storage_of(env.str("STORAGE_URL", default=""), VAR / "media")
+except ValueError as _error:
+    raise ImproperlyConfigured(str(_error)) from _error
+MEDIA_ROOT = _STORAGE["OPTIONS"].get("location") if "bucket_name" not in _STORAGE["OPTIONS"] else VAR / "media"
 STORAGES = {
-    "default": {"BACKEND": "search.files.storage.AtomicFileStorage", "OPTIONS": {"location": MEDIA_ROOT}},
+    "default": _STORAGE,
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if STATIC_IS_COLLECTED

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from django.core.files.storage import default_storage
 from django.db import connection
 
 from embeddings import hashes
 from embeddings.images import RefusedImage, parts
 from search import neighbours
+from search.files import originals
 from search.models import Encoder, Image
 from search.neighbours import Hit, Scope
 
@@ -150,7 +150,7 @@ def _looked_at(query: parts.Grey, image_ids: list[int]) -> list[Copy]:
     found = []
     for image_id in image_ids:
         try:
-            thumbnail = parts.grey(Path(default_storage.path(names[image_id])))
+            thumbnail = parts.grey(originals.source(names[image_id]))
         except (KeyError, RefusedImage):  # deleted in the meantime, or not made yet
             continue
         if relation := parts.relation(query, thumbnail):

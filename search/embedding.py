@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from embeddings.encoder import HeadedEncoder
 from search import encoders, heads
 from search import vectors as stored_vectors
 from search.bulk import bulk_cursor
-from search.files import storage
+from search.files import originals, storage
 from search.metrics import batches
 from search.models import Embedding, Encoder, Image
 from search.work import jobs, queue
@@ -71,7 +70,8 @@ class _Task:
     id: int
     dataset_id: int
     sha256: str
-    path: Path
+    file: str
+    in_place_path: str
     job_id: int | None
     is_new: bool  # thumbnail and pHash are still to be made
 
@@ -105,7 +105,8 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     for task in tasks:
         try:
             size = network.spec.input_size
-            done.append((task, images.prepare(task.path, input_size=size, thumbnail=task.is_new)))
+            source = originals.source(task.file, task.in_place_path)
+            done.append((task, images.prepare(source, input_size=size, thumbnail=task.is_new)))
         except images.RefusedImage as error:
             refused.append((task, error))
     for task, prepared in done:
@@ -220,9 +221,8 @@ def _missing(encoder: Encoder, image_ids: set[int]) -> list[_Task]:
 
 
 def _task(row: tuple[Any, ...], *, is_new: bool) -> _Task:
-    image_id, dataset_id, sha256, file, in_place_path, job_id = row
-    path = Path(default_storage.path(file)) if file else Path(in_place_path)
-    return _Task(id=image_id, dataset_id=dataset_id, sha256=sha256, path=path, job_id=job_id, is_new=is_new)
+    names = ("id", "dataset_id", "sha256", "file", "in_place_path", "job_id")
+    return _Task(**dict(zip(names, row, strict=True)), is_new=is_new)
 
 
 def _thumbnail_name(task: _Task) -> str:

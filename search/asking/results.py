@@ -13,6 +13,7 @@ from search import duplicates
 from search.asking.examples import Example, Mix
 from search.asking.queries import Query
 from search.duplicates import Copies
+from search.files import originals
 from search.models import Encoder, Image, IndexAudit
 from search.neighbours import MAX_HITS, Answer, Hit, Place, Scope, count, nearest
 from search.quality import calibrating
@@ -208,7 +209,7 @@ def _copies(query: Query, encoder: Encoder, scope: Scope, page: Page, answer: An
 def _picture(query: Query) -> bytes | Path | None:
     if query.image is None:
         return query.preview
-    return Path(query.image.thumbnail.path) if query.image.thumbnail else None
+    return originals.source(query.image.thumbnail.name) if query.image.thumbnail else None
 
 
 def _hits_of(mix: Mix, encoder: Encoder, scope: Scope, copies: Copies, answer: Answer) -> dict[int, Hit]:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from random import Random
 
 from django.conf import settings
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.db.models import Q
 from django.utils import timezone
 
@@ -70,7 +70,8 @@ def _rows(*, every_file: bool) -> Iterator[tuple[int, str, str, str]]:
 
 
 def _without_rows(*, every_file: bool) -> Iterator[Finding]:
-    if not Path(settings.MEDIA_ROOT).is_dir():
+    # A bucket would have to be listed whole.
+    if not isinstance(storages["default"], FileSystemStorage) or not Path(settings.MEDIA_ROOT).is_dir():
         return
     n_seen, stray = 0, []
     for names in _files(every_file=every_file):

@@ -41,15 +41,16 @@ def encoding(encoder: Encoder, image_ids: NDArray[np.int64], *, seed: int = 0) -
     """
     network = encoders.network(encoder)
     drawn = np.random.default_rng(seed).permutation(image_ids)[:N_ENCODED].tolist()
-    paths = [image.original for image in Image.objects.filter(pk__in=drawn)]
+    asked = list(Image.objects.filter(pk__in=drawn))
     decode, encode, readable = [], [], []
     started = time.perf_counter()
-    for path in paths[:1] + paths:  # the first one warms up
+    for image in asked[:1] + asked:  # the first one warms up
         try:
-            query = queries.from_picture(path, encoder)
+            source = image.original
+            query = queries.from_picture(source, encoder)
         except images.RefusedImage:
             continue
-        readable.append(path)
+        readable.append(source)
         decode.append(query.decode_ms)
         encode.append(query.embed_ms)
         if time.perf_counter() - started > SECONDS_ENCODING and len(decode) > DEPTH:
@@ -63,20 +64,22 @@ def encoding(encoder: Encoder, image_ids: NDArray[np.int64], *, seed: int = 0) -
     }
 
 
-def _throughput(network: Any, paths: list[Path]) -> float:
+def _throughput(network: Any, sources: list[bytes | Path]) -> float:
     """Return how many pictures a second are decoded and encoded, a batch at a time: the median of three batches."""
     rates = []
     for _ in range(3):
         started = time.perf_counter()
-        inputs = [one for path in paths[:_BATCH_SIZE] if (one := _input(path, network.spec.input_size)) is not None]
+        inputs = [
+            one for source in sources[:_BATCH_SIZE] if (one := _input(source, network.spec.input_size)) is not None
+        ]
         network.encode(np.stack(inputs))
         rates.append(len(inputs) / (time.perf_counter() - started))
     return float(np.median(rates))
 
 
-def _input(path: Path, size: int) -> NDArray[np.uint8] | None:
+def _input(source: bytes | Path, size: int) -> NDArray[np.uint8] | None:
     try:
-        return images.prepare_query(path, input_size=size).input
+        return images.prepare_query(source, input_size=size).input
     except images.RefusedImage:
         return None
 

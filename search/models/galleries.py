@@ -18,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 from pgvector import Bit
 from pgvector.django import BitField
 
+from search.files import originals
 from search.models.jobs import Job
 
 if TYPE_CHECKING:
@@ -214,9 +215,12 @@ class Image(models.Model):
         return bits_of(self.phash)
 
     @property
-    def original(self) -> Path:
-        """The path of the original: the kept copy, or the file in place."""
-        return Path(self.file.path) if self.file else Path(self.in_place_path)
+    def original(self) -> bytes | Path:
+        """The original, the kept copy or the file in place: its path, or its bytes where it is kept in a bucket.
+
+        Raises embeddings.images.RefusedImage where those cannot be fetched.
+        """
+        return originals.source(self.file.name or "", self.in_place_path)
 
     @property
     def version(self) -> str:

@@ -15,6 +15,7 @@ from embeddings.training.config import TrainingConfig
 from embeddings.training.pictures import Sample
 from embeddings.training.presets import PRESETS, SHARES
 from search import encoders
+from search.files import originals
 from search.models import Dataset, Image, Job
 from search.training import linear_head
 from search.training.dividing import CannotTrain, Divided, labelled, unlabelled
@@ -150,7 +151,8 @@ def _with_pairs(data: Divided) -> Divided:
 
 
 def _samples(data: Divided) -> list[Sample]:
-    paths = {image.pk: str(image.original) for image in Image.objects.filter(pk__in=data.ids)}
+    rows = Image.objects.filter(pk__in=data.ids).values_list("pk", "file", "in_place_path")
+    paths = {pk: str(originals.local_path(file, in_place_path)) for pk, file, in_place_path in rows}
     return [
         Sample(path=paths[pk], label=str(label), part=str(part))  # type: ignore[arg-type]  # one of the three
         for pk, label, part in zip(data.ids, data.labels, data.parts, strict=True)

@@ -69,7 +69,9 @@ def test_pillow_is_imported_where_pixels_are_at_home() -> None:
     assert {name.split("/")[1] for name in importers} == {"images", "sample"}
 
 
-@pytest.mark.parametrize("name", ["requirements-common.txt", "requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements-common.txt", "requirements.txt", "requirements-dev.txt", "requirements-s3.txt"]
+)
 def test_every_requirement_is_pinned_and_none_is_agpl_or_phones_home(name: str) -> None:
     lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
     wanted = [line for line in lines if line and not line.startswith("-r ")]

@@ -1,0 +1,55 @@
+"""Files of images as whoever reads them wants them, wherever the site keeps them: on a disk, or in a bucket.
+
+From a disk a file is named by its path, and read by whoever needs it; from elsewhere its bytes are fetched.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, storages
+
+from embeddings.images import RefusedImage
+
+
+def source(name: str, in_place_path: str = "") -> bytes | Path:
+    """Return a file of the storage, or the one in place where there is no name: its path, or its bytes.
+
+    Raises RefusedImage where its bytes cannot be fetched; of a path that leads nowhere whoever reads it does.
+    """
+    if not name:
+        return Path(in_place_path)
+    storage = storages["default"]
+    if isinstance(storage, FileSystemStorage):
+        return Path(storage.path(name))
+    try:
+        with storage.open(name) as file:
+            content: bytes = file.read()
+    except FileNotFoundError as error:
+        raise RefusedImage("unreadable", "The file cannot be read: No such file or directory.") from error
+    except Exception as error:  # every client of a bucket has errors of its own
+        reason = f"The file cannot be read: the storage does not answer ({type(error).__name__})."
+        raise RefusedImage("unreadable", reason) from error
+    return content
+
+
+def local_path(name: str, in_place_path: str = "") -> Path:
+    """Return a path of a file for programs that take nothing else; what is elsewhere is fetched and kept beside.
+
+    A file that cannot be fetched has a path that leads nowhere.
+    """
+    path = Path(settings.VAR) / "fetched" / name
+    if name and path.is_file():  # by its name it is of the same content
+        return path
+    try:
+        found = source(name, in_place_path)
+    except RefusedImage:
+        return path
+    if isinstance(found, Path):
+        return found
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_bytes(found)
+    return draft.replace(path)
