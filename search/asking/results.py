@@ -209,7 +209,7 @@ def _copies(query: Query, encoder: Encoder, scope: Scope, page: Page, answer: An
 def _picture(query: Query) -> bytes | Path | None:
     if query.image is None:
         return query.preview
-    return originals.source(query.image.thumbnail.name) if query.image.thumbnail else None
+    return originals.source(query.image.thumbnail.name or "") if query.image.thumbnail else None
 
 
 def _hits_of(mix: Mix, encoder: Encoder, scope: Scope, copies: Copies, answer: Answer) -> dict[int, Hit]:
