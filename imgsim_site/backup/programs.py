@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +20,53 @@ from imgsim_site.embedded.postgres import clean_environment, install_folder
 
 
 def run(name: str, *arguments: str | Path) -> str:
-    """Run pg_dump or pg_restore on the site's database; return its output. Raises BackupError with what it said."""
+    """Run a program on the site's database; return its output. Raises BackupError with what it said."""
+    address, secrets = _address()
+    return _finished(name, [str(find(name)), address, "--no-password", *map(str, arguments)], secrets)
+
+
+def load(dump: Path, contents: Path, *, before: str, after: str) -> None:
+    """Run SQL, then what a dump has of the objects that `contents` lists, then more SQL: all of it or nothing.
+
+    One transaction, which ends with the last word that is sent: whatever is killed meanwhile, nothing has changed.
+    Raises BackupError.
+    """
+    address, secrets = _address()
+    psql = [str(find("psql")), address, "--no-password", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"]
+    restore = [
+        str(find("pg_restore")),
+        "--file=-",
+        "--no-owner",
+        "--no-privileges",
+        f"--use-list={contents}",
+        str(dump),
+    ]
+    environment = clean_environment(settings.VAR) | secrets
+    with tempfile.TemporaryFile("w+") as said:
+        loading = subprocess.Popen(
+            psql, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, text=True
+        )
+        with loading:
+            assert loading.stdin is not None
+            is_read = False
+            with contextlib.suppress(BrokenPipeError):  # psql ended at an error, and has said which
+                loading.stdin.write(f"BEGIN;\n{before}\n")
+                loading.stdin.flush()
+                reading = subprocess.run(restore, env=environment, stdout=loading.stdin, stderr=said, check=False)
+                is_read = reading.returncode == 0
+                if is_read:
+                    loading.stdin.write(f"{after}\nCOMMIT;\n")
+                loading.stdin.close()
+        if loading.returncode or not is_read:
+            said.seek(0)
+            raise BackupError(f"The rows cannot be restored, and are what they were: {said.read().strip()[-2000:]}")
+
+
+def _address() -> tuple[str, dict[str, str]]:
+    """Return the database as an argument, and its password, which others would see there, for the environment."""
     parts = conninfo_to_dict(settings.DATABASE_URL) | {"dbname": connection.settings_dict["NAME"]}
-    # On the command line everybody on this machine would see it.
-    password = {"PGPASSWORD": str(secret)} if (secret := parts.pop("password", None)) else {}
-    command = [str(find(name)), f"--dbname={make_conninfo('', **parts)}", "--no-password", *map(str, arguments)]
-    return _finished(name, command, password)
+    secret = parts.pop("password", None)
+    return f"--dbname={make_conninfo('', **parts)}", {"PGPASSWORD": str(secret)} if secret else {}
 
 
 def listed(dump: Path) -> str:

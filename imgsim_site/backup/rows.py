@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,23 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from imgsim_site.backup import programs
-from imgsim_site.backup.manifest import BackupError
 from search.models import Image
 
-_BEFORE = "imgsim_before"  # the schema in which the rows that are replaced wait for the end
+# What is there moves out of the way; extensions stay, because the dump's columns are of their types.
+_SET_ASIDE = """
+ALTER SCHEMA public RENAME TO imgsim_before;
+CREATE SCHEMA public;
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT extname FROM pg_extension WHERE extnamespace = 'imgsim_before'::regnamespace LOOP
+    EXECUTE format('ALTER EXTENSION %I SET SCHEMA public', name);
+  END LOOP;
+END $$;
+"""
+_FORGET = "DROP SCHEMA imgsim_before CASCADE;"
+_CHECK = """
+DO $$ BEGIN IF (SELECT count(*) FROM public.{table}) <> {n:d} THEN
+  RAISE EXCEPTION 'the rows are not those of the backup: %', '{table}'; END IF; END $$;
+"""
 # Left out of what is put back: it is there already, or takes minutes and is built afterwards.
 _LEFT_OUT = (" SCHEMA - public ", " INDEX public embedding_hnsw_")
 _PATIENCE_S = 3.0
@@ -97,60 +111,20 @@ def _n_others() -> int:
 
 
 def put_back(dump: Path, expected: dict[str, int]) -> None:
-    """Replace all rows by those of a dump; where that fails, all is as it was.
+    """Replace all rows by those of a dump, which has so many of each table; where that fails, all is as it was.
 
     HNSW indexes are left out: they would take minutes, and workers build them beside running searches.
     Raises BackupError.
     """
-    contents = dump.with_name(dump.name + ".list")
-    lines = programs.listed(dump).splitlines()
-    contents.write_text("\n".join(line for line in lines if not any(one in line for one in _LEFT_OUT)) + "\n")
-    _set_aside()
-    try:
-        programs.run(
-            "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges",
-            f"--use-list={contents}", str(dump),
-        )  # fmt: skip
-        _check(expected)
-    except BaseException:
-        _put_before_back()
-        raise
-    finally:
-        contents.unlink(missing_ok=True)
+    lines = [line for line in programs.listed(dump).splitlines() if not any(one in line for one in _LEFT_OUT)]
+    checks = [_CHECK.format(table=connection.ops.quote_name(table), n=n) for table, n in expected.items()]
+    connection.close()  # or its locks would be waited for
+    with tempfile.NamedTemporaryFile("w", suffix=".list") as contents:
+        contents.write("\n".join(lines) + "\n")
+        contents.flush()
+        programs.load(dump, Path(contents.name), before=_SET_ASIDE, after="\n".join([*checks, _FORGET]))
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA {_BEFORE} CASCADE")
         cursor.execute("ANALYZE")
-
-
-def _check(expected: dict[str, int]) -> None:
-    found = counts()
-    wrong = [f"{table}: {found.get(table)} for {n}" for table, n in expected.items() if found.get(table) != n]
-    if wrong:
-        raise BackupError(f"The rows that were restored are not those of the backup ({'; '.join(wrong[:5])}).")
-
-
-def _set_aside() -> None:
-    """Move what is there out of the way; extensions stay, because the dump's columns are of their types."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA IF EXISTS {_BEFORE} CASCADE")
-        cursor.execute(f"ALTER SCHEMA public RENAME TO {_BEFORE}")
-        cursor.execute("CREATE SCHEMA public")
-        _move_extensions(_BEFORE, "public")
-
-
-def _put_before_back() -> None:
-    connection.close()
-    with transaction.atomic(), connection.cursor() as cursor:
-        _move_extensions("public", _BEFORE)
-        cursor.execute("DROP SCHEMA public CASCADE")
-        cursor.execute(f"ALTER SCHEMA {_BEFORE} RENAME TO public")
-
-
-def _move_extensions(origin: str, target: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extname FROM pg_extension WHERE extnamespace = %s::regnamespace", [origin])
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"ALTER EXTENSION {connection.ops.quote_name(name)} SET SCHEMA {target}")
 
 
 def _file_names() -> Iterator[str]:

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from imgsim_site.backup import BackupError, back_up, programs, restore, restore_files
+from imgsim_site.backup import BackupError, back_up, programs, restore, restore_files, rows
 from search.models import Dataset, Embedding, Image
 
 AddImage = Callable[..., Image]
@@ -90,20 +90,29 @@ def test_a_site_that_is_in_use_is_left_alone(shown: Callable[[], Any], tmp_path:
     assert Image.objects.count() == 3
 
 
-def test_rows_that_cannot_be_restored_leave_what_is_there(
+def test_rows_that_cannot_be_restored_leave_what_is_there(shown: Callable[[], Any], tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    back_up(folder)
+    before = shown()
+    told = json.loads((folder / "manifest.json").read_text())
+    told["counts"]["search_image"] = 4  # found out when all is loaded, at the last moment
+    (folder / "manifest.json").write_text(json.dumps(told))
+    with pytest.raises(BackupError, match=r"are what they were: .*not those of the backup: .search_image"):
+        restore(folder, replace=True)
+    assert shown() == before
+
+
+def test_a_dump_that_breaks_off_leaves_what_is_there(
     shown: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_up(tmp_path / "backup")
+    manifest = back_up(tmp_path / "backup")
     before = shown()
-    run = programs.run
-
-    def run_half(name: str, *arguments: Any) -> str:
-        run(name, *arguments)
-        raise BackupError("pg_restore failed: the disk is full")
-
-    monkeypatch.setattr(programs, "run", run_half)
-    with pytest.raises(BackupError, match="the disk is full"):
-        restore(tmp_path / "backup", replace=True)
+    dump = tmp_path / "backup" / manifest.rows
+    contents = programs.listed(dump)
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 2 // 3])
+    monkeypatch.setattr(programs, "listed", lambda path: contents)
+    with pytest.raises(BackupError, match="are what they were"):
+        rows.put_back(dump, manifest.counts)
     assert shown() == before
 
 
