@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -22,15 +21,14 @@ from search.views.job_actions import may_repeat, may_stop, n_discarded, n_to_dis
 from search.work import queue
 from search.work.jobs import Standing, standing
 from search.work.pace import pace
-from search.work.queue import Turn
 
 PER_PAGE = 50
 MAX_REFUSALS = 500
 MAX_LINES = 200
 QUEUES = {
-    (settings.CELERY_TASK_DEFAULT_QUEUE, Turn.SOON): _("Embedding by the default encoder, and indexes"),
-    (settings.CELERY_TASK_DEFAULT_QUEUE, Turn.LATER): _("Evaluations, and embedding by the other encoders"),
-    (queue.TRAINING, Turn.SOON): _("Trainings"),
+    "soon": _("Embedding by the default encoder, uploads, and indexes"),
+    "later": _("Evaluations, duplicates, and all that is done with the other encoders"),
+    "training": _("Trainings"),
 }
 _WORKERS = "workers"
 _SECONDS_KNOWN = 5
@@ -65,9 +63,13 @@ def workers(request: HttpRequest) -> HttpResponse:
     if known is None:
         known = queue.workers()
         cache.set(_WORKERS, known, _SECONDS_KNOWN)
+    try:
+        n: dict[str, int] = queue.depths()
+    except Exception:  # noqa: BLE001 -- whatever the broker's client raises: the page says that it is out of reach
+        n = {}
     context = {
         "workers": known,
-        "depths": [(QUEUES[one.queue, one.turn], one) for one in queue.depths()],
+        "depths": [(name, words, n.get(name)) for name, words in QUEUES.items()],
         "n_pending": Image.objects.filter(status=Image.Status.PENDING).count(),
         "is_part": bool(request.headers.get("HX-Request")),
     }

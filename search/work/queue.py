@@ -95,22 +95,6 @@ def n_workers(timeout_s: float = 1.0) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depth:
-    """How many messages wait in a queue; n is None where the broker is out of reach."""
-
-    queue: str
-    turn: Turn
-    n: int | None
-
-
-def depths() -> list[Depth]:
-    """Return what waits for the workers, by queue and turn."""
-    places = [(settings.CELERY_TASK_DEFAULT_QUEUE, Turn.SOON), (settings.CELERY_TASK_DEFAULT_QUEUE, Turn.LATER)]
-    places.append((TRAINING, Turn.SOON))
-    return [Depth(queue=name, turn=turn, n=n_waiting(turn, name)) for name, turn in places]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Worker:
     """A worker that answers: how many processes it has, and the names of the tasks that they are at."""
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("search", "0007_trash"),
+        ("search", "0011_duplicates"),
     ]
 
     operations = [
