@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -19,11 +19,15 @@ from tests.conftest import png
 
 AddImage = Callable[..., Image]
 ROLES = ("anonymous", "stranger", "member", "owner", "staff", "superuser")
-# Everybody; those who may see the dataset; its owner and staff with permissions; staff; those with permissions.
+# Everybody; those who may see the dataset; staff; those with permissions; and those who may change the dataset, where a
+# page is shown, where one is led back, and in the API.
 ALL = "200 200 200 200 200 200"
 SEES = "404 404 200 200 200 200"
 STAFF = "302 403 403 403 200 200"
 RIGHTS = "302 403 403 403 403 200"
+OWN = "404 404 403 200 403 200"
+OWN_DONE = "404 404 403 302 403 302"
+BY_TOKEN = "401 404 403 200 403 200"
 SECRETS = ("Herbarium", "herbarium", "nightshade", "hemlock", "poison", "cellar", "first.png", "second.png")
 
 
@@ -34,7 +38,7 @@ class Door(NamedTuple):
     arguments: tuple[str, ...] = ()  # names of attributes of `World`, or what stands between quotes
     method: str = "get"
     answers: str = ALL
-    fields: str = ""  # of the query or the form
+    fields: str = ""  # of the query or the form; or JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,7 @@ class World:
 
     herbarium: str
     image: Image
+    other: Image
     evaluation: Evaluation
     job: Job
     training: Job
@@ -55,6 +60,7 @@ class World:
             "image": str(self.image.pk),
             "version": self.image.sha256[:12],
             "evaluation": str(self.evaluation.pk),
+            "other": str(self.other.pk),
             "job": str(self.job.pk),
             "training": str(self.training.pk),
         }
@@ -93,6 +99,7 @@ def world(add_image: AddImage, dataset: Dataset, django_user_model: type[User]) 
     return World(
         herbarium=herbarium.slug,
         image=images[0],
+        other=images[1],
         evaluation=Evaluation.objects.get(),
         job=job,
         training=training,
@@ -121,6 +128,30 @@ TABLE = [
     Door("thumbnail", ("image", "version"), answers=SEES),
     Door("datasets"),
     Door("dataset", ("slug",), answers=SEES),
+    Door("new-dataset", answers="302 403 403 403 403 200"),
+    Door("new-dataset", method="post", fields="name=New", answers="302 403 403 403 403 302"),
+    Door("edit-dataset", ("slug",), answers=OWN),
+    Door("edit-dataset", ("slug",), "post", OWN_DONE, "name=Flora"),
+    Door("delete-dataset", ("slug",), answers=OWN),
+    Door("delete-dataset", ("slug",), "post", OWN_DONE),
+    Door("restore-dataset", (), "post", "404 404 404 404 404 404", "dataset=1"),
+    Door("restore-images", (), "post", "303 303 303 303 303 303"),
+    Door("upload", ("slug",), answers=OWN),
+    Door("upload", ("slug",), "post", "404 404 403 422 403 422"),
+    Door("begin-upload", ("slug",), "post", OWN),
+    Door("upload-file", ("slug",), "post", "404 404 403 400 403 400"),
+    Door("end-upload", ("slug",), "post", "404 404 403 409 403 409", "job=1"),
+    Door("upload-job", ("slug", "job"), answers="404 404 403 404 403 404"),
+    Door("statistics", ("slug",), answers=OWN),
+    Door("export", ("slug",), answers=OWN),
+    Door("export-file", ("slug", "'csv'"), answers=OWN),
+    Door("export-file", ("slug", "'zip'"), answers=OWN),
+    Door("deleted", ("slug",), answers=OWN),
+    Door("deleted-thumbnail", ("slug", "image", "version"), answers="404 404 403 404 403 404"),
+    Door("duplicates", ("slug",), answers="404 404 404 200 404 200"),
+    Door("duplicates", ("slug",), "post", "404 404 404 303 404 303", "do=find"),
+    Door("duplicate-decisions", ("slug",), answers="404 404 404 200 404 200"),
+    Door("compare-duplicates", ("slug", "image", "other"), answers="404 404 404 404 404 404"),
     Door("evaluate", ("slug",), answers="302 403 403 403 403 200"),
     Door("evaluate", ("slug",), "post", answers="302 403 403 403 403 200"),
     Door("comparison", ("slug",), answers=SEES),
@@ -152,6 +183,10 @@ TABLE = [
     Door("embed-imports", ("'colours'",), "post", answers="302 403 403 403 403 302"),
     Door("remove-encoder", ("'colours'",), answers=RIGHTS),
     Door("remove-encoder", ("'colours'",), "post", answers="302 403 403 403 403 409"),
+    Door("metrics", answers=ALL),
+    Door("tokens", answers="302 200 200 200 200 200"),
+    Door("tokens", method="post", answers="302 422 422 422 422 422"),
+    Door("revoke-token", ("'1'",), "post", "302 404 404 404 404 404"),
     Door("healthz"),
     Door("readyz", answers="503 503 503 503 503 503"),
     Door("login", answers="200 302 302 302 302 302"),
@@ -162,6 +197,28 @@ TABLE = [
     Door("api-1:openapi-view"),
     Door("api-1:search", method="post", fields="image_id={image}", answers=SEES),
     Door("api-1:search", method="post", fields="image_id={image}&dataset={slug}", answers=SEES),
+    Door("api-1:list_datasets"),
+    Door("api-1:make_dataset", (), "post", "401 403 403 403 403 201", '{"name": "New"}'),
+    Door("api-1:read_dataset", ("slug",), answers=SEES),
+    Door("api-1:change_dataset", ("slug",), "patch", BY_TOKEN, '{"description": "Plants"}'),
+    Door("api-1:delete_dataset", ("slug",), "delete", "401 404 403 204 403 204"),
+    Door("api-1:list_images", ("slug",), answers=SEES),
+    Door("api-1:upload", ("slug",), "post", "401 422 422 422 422 422"),
+    Door("api-1:read_image", ("image",), answers=SEES),
+    Door("api-1:change_image", ("image",), "patch", BY_TOKEN, '{"label": "belladonna"}'),
+    Door("api-1:delete_image", ("image",), "delete", "401 404 403 204 403 204"),
+    Door("api-1:restore_image", ("image",), "post", BY_TOKEN),
+    Door("api-1:picture", ("image",), answers=SEES),
+    Door("api-1:thumbnail", ("image",), answers=SEES),
+    Door("api-1:vector", ("image",), answers=SEES),
+    Door("api-1:list_encoders"),
+    Door("api-1:read_encoder", ("'colours'",)),
+    Door("api-1:list_evaluations"),
+    Door("api-1:read_evaluation", ("evaluation",), answers=SEES),
+    Door("api-1:ask_for_evaluation", (), "post", "401 403 403 403 403 202", '{"dataset": "SLUG"}'),
+    Door("api-1:list_jobs", answers="401 200 200 200 200 200"),
+    Door("api-1:read_job", ("job",), answers="401 404 404 404 200 200"),
+    Door("api-1:stop_job", ("job",), "post", "401 404 404 404 403 409"),
     Door("api-1:search_by_another_method", answers="405 405 405 405 405 405"),
 ]
 # Where nothing can be asked for: the root of the API only helps to make addresses.
@@ -170,9 +227,7 @@ NO_DOORS = {"api-1:api-root"}
 
 @pytest.mark.parametrize("door", TABLE, ids=lambda door: f"{door.method} {door.name} {door.fields}".strip())
 def test_each_role_is_answered_as_it_should_be(world: World, door: Door) -> None:
-    words = world.words()
-    address = reverse(door.name, args=[part[1:-1] if part[0] == "'" else words[part] for part in door.arguments])
-    fields = dict(field.split("=") for field in door.fields.format(**words).split("&") if field)
+    address, fields, options = how_to_ask(world, door)
     given = []
     for user in world.users.values():
         client = Client()
@@ -180,7 +235,7 @@ def test_each_role_is_answered_as_it_should_be(world: World, door: Door) -> None
             client.force_login(user)
         # What one role changes, the next one finds as it was.
         with transaction.atomic():
-            response = getattr(client, door.method)(address, fields)
+            response = getattr(client, door.method)(address, fields, **options)
             _ = content_of(response)
             transaction.set_rollback(True)
         given.append(str(response.status_code))
@@ -221,6 +276,13 @@ def test_a_private_dataset_shows_through_nowhere(world: World, role: str) -> Non
         f"/?image={world.image.pk}",
         f"/?image={near.pk}&dataset=nothing",
         "/api/openapi.json",
+        "/api/v1/datasets",
+        "/api/v1/datasets/colours",
+        "/api/v1/datasets/colours/images",
+        "/api/v1/encoders",
+        "/api/v1/evaluations",
+        "/datasets/colours/statistics/",
+        "/metrics",
     ):
         text = content_of(client.get(address)).decode(errors="replace")
         assert [secret for secret in hidden if secret in text.replace(address, "")] == [], address
@@ -255,13 +317,21 @@ def test_the_admin_is_for_staff_with_rights(world: World, role: str) -> None:
         assert client.get(f"/admin/search/{name}/").status_code == wanted
 
 
-@pytest.mark.parametrize("door", [one for one in TABLE if one.method == "post" and not one.name.startswith("api")])
+@pytest.mark.parametrize("door", [one for one in TABLE if one.method != "get"], ids=str)
 def test_nothing_is_changed_from_another_site(world: World, door: Door) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(world.users["superuser"])  # type: ignore[arg-type]
+    address, fields, options = how_to_ask(world, door)
+    assert getattr(client, door.method)(address, fields, **options).status_code == 403
+
+
+def how_to_ask(world: World, door: Door) -> tuple[str, Any, dict[str, str]]:
+    """Return the address of a door, what is sent to it, and how."""
     words = world.words()
     address = reverse(door.name, args=[part[1:-1] if part[0] == "'" else words[part] for part in door.arguments])
-    assert client.post(address, dict(field.split("=") for field in door.fields.split("&") if field)).status_code == 403
+    if door.fields.startswith("{"):
+        return address, door.fields.replace("SLUG", words["slug"]), {"content_type": "application/json"}
+    return address, dict(field.split("=") for field in door.fields.format(**words).split("&") if field), {}
 
 
 def names(resolver: URLResolver | None = None, space: str = "") -> Iterator[str]:
