@@ -55,6 +55,8 @@ def pages(gallery: list[Image], other_encoder: Encoder, dataset: Any, add_image:
     call_command("evaluate_search", dataset="colours")
     call_command("evaluate_search", dataset="colours", encoder="shapes")
     job = Job.objects.create(kind=Job.Kind.IMPORT, state=Job.State.RUNNING, n_total=9, n_done=4)
+    ended = Job.objects.create(kind=Job.Kind.IMPORT, state=Job.State.DONE)
+    Image.objects.filter(pk=gallery[3].pk).update(job=ended)
     first, second = gallery[0].pk, gallery[1].pk
     return [
         "/",
@@ -68,6 +70,10 @@ def pages(gallery: list[Image], other_encoder: Encoder, dataset: Any, add_image:
         f"/images/{Image.objects.get(status='pending').pk}/",
         "/datasets/",
         "/datasets/colours/",
+        "/datasets/new/",
+        *(f"/datasets/colours/{what}/" for what in ("edit", "delete", "upload", "statistics", "export", "trash")),
+        "/datasets/colours/duplicates/",
+        "/datasets/colours/duplicates/decided/",
         "/datasets/colours/evaluate/",
         "/datasets/colours/comparison/",
         *(f"/evaluations/{one.pk}/" for one in Evaluation.objects.all()[:1]),
@@ -79,6 +85,8 @@ def pages(gallery: list[Image], other_encoder: Encoder, dataset: Any, add_image:
         "/encoders/install/",
         "/jobs/",
         f"/jobs/{job.pk}/",
+        f"/jobs/{ended.pk}/discard/",
+        "/jobs/workers/",
         "/train/",
         "/account/tokens/",
         "/nowhere/",
