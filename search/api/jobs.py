@@ -77,7 +77,10 @@ def read_job(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
 
 @router.post("/{job_id}/stop", auth=JOBS, response={200: JobOut, **refusals(409)}, summary="Stop a job")
 def stop_job(request: HttpRequest, job_id: JobId) -> Job:
-    """Stop a training or an evaluation: one that waits at once, one that runs in a moment. What it made is kept."""
+    """Stop an import, a training or other long work: one that waits at once, one that runs in a moment.
+
+    What it made is kept. The removal of an encoder and the building of an index cannot be stopped.
+    """
     job = _found(request, job_id)
     needed = {str(kind): permission for kind, permission in PERMISSIONS.items()}.get(job.kind)
     if needed is None or not request.user.has_perm(needed):

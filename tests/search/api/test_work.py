@@ -44,8 +44,8 @@ def test_a_job_is_stopped_by_those_who_may(mine: Program, program: MakeProgram, 
     assert program(chief).post(f"/jobs/{job.pk}/stop").json()["code"] == "not_running"
 
 
-def test_an_import_cannot_be_stopped(program: MakeProgram, chief: Any) -> None:
-    assert program(chief).post(f"/jobs/{make_job(chief).pk}/stop").status_code == 403
+def test_a_removal_cannot_be_stopped(program: MakeProgram, chief: Any) -> None:
+    assert program(chief).post(f"/jobs/{make_job(chief, Job.Kind.REMOVE).pk}/stop").status_code == 403
 
 
 def test_encoders_are_told_with_what_they_embedded_of_what_one_sees(

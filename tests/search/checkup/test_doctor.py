@@ -167,7 +167,8 @@ def test_redis_that_is_away_or_drops_keys(settings: Any, monkeypatch: pytest.Mon
             return facts
 
         def time(self) -> tuple[int, int]:
-            return int(time.time()) - 60, 0
+            then = time.time() - 60
+            return int(then), int(then % 1 * 1e6)
 
     told = [one.what for one in bad(queue._redis(Full()))]  # type: ignore[arg-type]
     assert [word for word in ("drops keys", "95%", "-60 s") if not any(word in what for what in told)] == []

@@ -185,8 +185,8 @@ def test_a_waiting_evaluation_can_be_stopped(divided: list[Image], admin_client:
     assert not Evaluation.objects.exists()
 
 
-def test_an_import_cannot_be_stopped_on_its_page(admin_client: Client) -> None:
-    job = Job.objects.create(kind="import")
+def test_a_removal_cannot_be_stopped_on_its_page(admin_client: Client) -> None:
+    job = Job.objects.create(kind="remove")
     assert "Stop" not in admin_client.get(f"/jobs/{job.pk}/").content.decode()
     assert admin_client.post(f"/jobs/{job.pk}/stop/").status_code == 404
 
