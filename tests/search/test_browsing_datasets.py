@@ -236,7 +236,7 @@ def test_refused_images_get_another_try(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     sent: list[int] = []
-    monkeypatch.setattr(queue, "send_embed", lambda encoder, ids, turn=None: sent.extend(ids))
+    monkeypatch.setattr(queue, "send_embed", lambda encoder, ids, *_: sent.extend(ids))
     fine = add_image("blue", dataset=own)
     broken = add_image("red", dataset=own, embedded=False, status="refused", error_code="crashed", error_detail="Odd.")
     page = client.get("/datasets/own/").text

@@ -177,7 +177,7 @@ class TestCommand:
     def test_a_zip_is_imported_again_with_its_labels(
         self, images: list[Image], tmp_path: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("search.ingest.importing.reconciling.send", lambda encoder, ids: None)
+        monkeypatch.setattr("search.ingest.importing.missing.send", lambda encoder, ids: None)
         call_command("export_dataset", "Colours", str(tmp_path / "c.zip"), format="imagefolder")
         with zipfile.ZipFile(tmp_path / "c.zip") as archive:
             archive.extract("labels.csv", tmp_path)

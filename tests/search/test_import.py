@@ -258,7 +258,7 @@ def test_the_job_tells_how_it_went(folder: Path) -> None:
 
 def test_without_waiting_the_ids_go_to_the_queue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[int, list[int]]] = []
-    monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids, turn: sent.append((encoder_id, ids)))
+    monkeypatch.setattr(queue, "send_embed", lambda encoder_id, ids, *_: sent.append((encoder_id, ids)))
     report = importing.run(importing.Request(path=folder, dataset="Colours"), Bars(quiet=True))
     assert report.n_pending == 4
     assert sorted(sent[0][1]) == list(Image.objects.order_by("pk").values_list("pk", flat=True))
