@@ -31,11 +31,11 @@ def main() -> None:
         pictures = pictures_of(options.pictures, site)
         contents = read_contents(pictures)
         say(f"{len(contents)} pictures")
-        with site.worker(), _pool(site) as pool:
+        with site.worker(), pool_of(site) as pool:
             _warm_up(site, pictures, pool, contents)
             floors, imports, again = [], [], []
             for run in range(options.runs):
-                floors.append(_timed(lambda: _run_floor(pool, contents)))
+                floors.append(_timed(lambda: run_floor(pool, contents)))
                 result = _import(site, pictures, f"run {run} {time.time():.0f}")
                 imports.append(result["seconds"])
                 again.append(_import(site, pictures, result["dataset"])["seconds"])
@@ -86,7 +86,7 @@ def read_contents(pictures: Path) -> list[bytes]:
     return contents
 
 
-def _pool(site: Site) -> ProcessPoolExecutor:
+def pool_of(site: Site) -> ProcessPoolExecutor:
     folder = site.var / "encoders" / "mobilenet_v2"
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(len(os.sched_getaffinity(0)), context, initializer=_load, initargs=(folder,))
@@ -112,7 +112,7 @@ def _run_batch(contents: Sequence[bytes]) -> int:
     return len(_encoder.encode(np.stack(inputs)))
 
 
-def _run_floor(pool: ProcessPoolExecutor, contents: Sequence[bytes]) -> None:
+def run_floor(pool: ProcessPoolExecutor, contents: Sequence[bytes]) -> None:
     batches = [contents[start : start + BATCH_SIZE] for start in range(0, len(contents), BATCH_SIZE)]
     sum(pool.map(_run_batch, batches))
 
@@ -128,7 +128,7 @@ def _delete(site: Site, dataset: str) -> None:
 
 def _warm_up(site: Site, pictures: Path, pool: ProcessPoolExecutor, contents: Sequence[bytes]) -> None:
     """Let every process of both sides load its network before anything is timed."""
-    _run_floor(pool, contents[: WARM_UP * BATCH_SIZE])
+    run_floor(pool, contents[: WARM_UP * BATCH_SIZE])
     _import(site, pictures, "warm-up")
     _delete(site, "warm-up")
 

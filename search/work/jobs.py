@@ -62,16 +62,16 @@ def standing(job: Job) -> Standing:
 
 
 def move_on(job: Job, *, n_done: int, n_failed: int, n_total: int, progress: dict[str, Any] | None = None) -> None:
-    """Record how far a job is, and that somebody works on it. progress: what there is to show, with all it had."""
-    changes: dict[str, Any] = {} if progress is None else {"progress": progress}
+    """Record how far a job is, and that somebody works on it. progress: what there is to show, beside what it had."""
+    changes: dict[str, Any] = {} if progress is None else {"progress": job.progress | progress}
     Job.objects.filter(pk=job.pk).update(
         n_done=n_done, n_failed=n_failed, n_total=n_total, heartbeat_at=timezone.now(), **changes
     )
 
 
 def keep_progress(job: Job, progress: dict[str, Any]) -> None:
-    """Record what there is to show of a job, in place of what there was."""
-    Job.objects.filter(pk=job.pk).update(progress=progress)
+    """Record what there is to show of a job, beside what it had when it was begun: see `count_start`."""
+    Job.objects.filter(pk=job.pk).update(progress=job.progress | progress)
 
 
 class JobCancelled(Exception):
