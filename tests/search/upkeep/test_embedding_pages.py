@@ -62,7 +62,8 @@ def test_it_is_stopped_on_the_page_of_the_job(two: list[Dataset], admin_client: 
     tasks.upkeep(job.pk)
     page = admin_client.get(job.get_absolute_url()).text
     assert f"/jobs/{job.pk}/stop/" in page
-    assert '<progress max="1" value="0"' in page
+    assert '<progress value="0.0000"' in page
+    assert "0 of 1" in page
     answer = admin_client.post(f"/jobs/{job.pk}/stop/", follow=True)
     assert "It stops in a moment, and what was embedded stays." in answer.text
     assert "Stopped. What was embedded stays." in answer.text
