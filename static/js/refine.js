@@ -15,15 +15,21 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (panel) panel.open = true;
 });
 
+// Its event comes later, perhaps when the results have been changed already.
+function close(panel) {
+  panel.open = false;
+  opened = "";
+}
+
 // Not at a click: Enter in a field of a panel clicks the form's button.
 document.addEventListener("pointerdown", (event) => {
   const panel = document.querySelector("details.panel[open]");
-  if (panel && event.target.isConnected && !panel.contains(event.target)) panel.open = false;
+  if (panel && event.target.isConnected && !panel.contains(event.target)) close(panel);
 });
 
 document.addEventListener("keydown", (event) => {
   const panel = document.querySelector("details.panel[open]");
   if (event.key !== "Escape" || !panel) return;
-  panel.open = false;
+  close(panel);
   panel.querySelector("summary").focus();
 });
