@@ -99,9 +99,8 @@ def ask(name: str, owner: Any = None) -> Job:
 
 def live() -> dict[str, Job]:
     """Return the jobs that install encoders now, by the names of these."""
-    is_over = [Job.State.DONE, Job.State.FAILED]
     return {
-        job.parameters["encoder"]: job for job in Job.objects.filter(kind=Job.Kind.INSTALL).exclude(state__in=is_over)
+        job.parameters["encoder"]: job for job in Job.objects.filter(kind=Job.Kind.INSTALL).exclude(state__in=Job.OVER)
     }
 
 
@@ -124,7 +123,7 @@ def _outcome(encoder: Encoder) -> str:
 def _tell(job: Job, step: str) -> None:
     """Show a step on the page of its job, and end there where somebody wants that."""
     Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(message=storable(step))
-    if Job.objects.filter(pk=job.pk, is_cancelled=True).exists():
+    if jobs.is_cancelled(job.pk):
         raise CannotInstall("Stopped. Nothing was installed.")
 
 

@@ -65,8 +65,7 @@ def begin(encoder: Encoder, owner: Any = None) -> Job:
 
 def job_of(encoder: Encoder) -> Job | None:
     """Return the job that removes an encoder and is not over, if there is one."""
-    is_over = [Job.State.DONE, Job.State.FAILED]
-    going = Job.objects.filter(kind=Job.Kind.REMOVE, parameters__encoder=encoder.name).exclude(state__in=is_over)
+    going = Job.objects.filter(kind=Job.Kind.REMOVE, parameters__encoder=encoder.name).exclude(state__in=Job.OVER)
     return going.first() if encoder.is_being_removed else None
 
 

@@ -10,11 +10,11 @@ from ninja.utils import check_csrf
 
 from search import selecting, tokens
 from search.api.problems import Problem
+from search.asking.examples import LARGEST_ID
 from search.asking.scope import visible_images
 from search.models import ApiToken, Dataset, Image
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_LARGEST_ID = 2**63 - 1
 # For the description of what anybody may ask.
 ANYBODY: dict[str, Any] = {"security": [{}]}
 
@@ -86,7 +86,7 @@ def own_dataset(request: HttpRequest, slug: str) -> Dataset:
 
 def seen_image(request: HttpRequest, image_id: int) -> Image:
     """Return an image that the caller may see, with its dataset. Raises Problem 404."""
-    found = visible_images(request.user).filter(pk=image_id).first() if 0 < image_id <= _LARGEST_ID else None
+    found = visible_images(request.user).filter(pk=image_id).first() if 0 < image_id <= LARGEST_ID else None
     if found is None:
         raise no_image(image_id)
     return found

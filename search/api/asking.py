@@ -14,7 +14,7 @@ from embeddings.images.decoding import FORMATS
 from search.api import fields
 from search.api.problems import Invalid
 from search.asking import programs
-from search.asking.examples import MOST, Wish
+from search.asking.examples import LARGEST_ID, MOST, Wish
 from search.asking.results import Page
 from search.forms.fields import place_text
 from search.neighbours import Place
@@ -177,7 +177,7 @@ def _is_place(page: Page) -> bool:
         after
         and 0 < page.offset <= _LARGEST_OFFSET
         and math.isfinite(after.distance)
-        and 0 < after.image_id <= fields.LARGEST_ID
+        and 0 < after.image_id <= LARGEST_ID
     )
 
 

@@ -15,6 +15,7 @@ from search.api.access import ANYBODY, JOBS, READING, seen_dataset
 from search.api.fields import Body, Cursor, Limit, page_of
 from search.api.jobs import JobOut
 from search.api.problems import Problem, refusals
+from search.asking.examples import LARGEST_ID
 from search.encoders import NoEncoder
 from search.evaluation import running
 from search.evaluation.protocol import CannotEvaluate, Protocol
@@ -22,7 +23,7 @@ from search.models import Evaluation
 from search.reports import exporting
 
 router = Router(tags=["evaluations"])
-EvaluationId = Annotated[int, Path(..., ge=1, le=fields.LARGEST_ID)]
+EvaluationId = Annotated[int, Path(..., ge=1, le=LARGEST_ID)]
 AnySplit = Literal["", "all", "none", "train", "val", "test"]
 Name = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=110)]
 

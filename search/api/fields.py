@@ -9,9 +9,9 @@ from django.db.models import Model, QuerySet
 from ninja import Path, Query, Schema
 from pydantic import ConfigDict, Field
 
+from search.asking.examples import LARGEST_ID
 from search.models import Image
 
-LARGEST_ID = 2**63 - 1
 # A NUL can be kept in no row; of what else cannot, JSON and addresses have nothing.
 _NO_NUL = r"^[^\x00]*$"
 Text = Annotated[str, Field(pattern=_NO_NUL, max_length=200)]

@@ -16,11 +16,12 @@ from search.api import fields
 from search.api.access import ANYBODY, READING, WRITING, own_image, seen_dataset, seen_image
 from search.api.fields import Body, Cursor, ImageOut, Limit, image_out, page_of
 from search.api.problems import Problem, refusals
+from search.asking.examples import LARGEST_ID
+from search.exports.pictures import RENDITION_EDGE
 from search.models import Encoder, Image
 
 router = Router(tags=["images"])
-PICTURE_EDGE = 1600
-ImageId = Annotated[int, Path(..., ge=1, le=fields.LARGEST_ID)]
+ImageId = Annotated[int, Path(..., ge=1, le=LARGEST_ID)]
 _JPEG: dict[str, Any] = {
     **ANYBODY,
     "responses": {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
@@ -133,7 +134,7 @@ def picture(request: HttpRequest, image_id: ImageId) -> HttpResponse:
     """Get the picture as JPEG without metadata, its long edge at most 1600 pixels."""
     found = seen_image(request, image_id)
     try:
-        return _jpeg(rendition(found.original, long_edge=PICTURE_EDGE))
+        return _jpeg(rendition(found.original, long_edge=RENDITION_EDGE))
     except RefusedImage as error:
         raise Problem(404, error.code, error.reason) from error
 

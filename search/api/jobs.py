@@ -13,13 +13,13 @@ from search.api import fields
 from search.api.access import JOBS, READING_OWN
 from search.api.fields import Cursor, Limit, page_of
 from search.api.problems import Problem, refusals
+from search.asking.examples import LARGEST_ID
 from search.models import Job
-from search.views.job_actions import PERMISSIONS
 from search.views.jobs import MAX_REFUSALS
 from search.work import jobs
 
 router = Router(tags=["jobs"])
-JobId = Annotated[int, Path(..., ge=1, le=fields.LARGEST_ID)]
+JobId = Annotated[int, Path(..., ge=1, le=LARGEST_ID)]
 
 
 class JobOut(Schema):
@@ -82,7 +82,7 @@ def stop_job(request: HttpRequest, job_id: JobId) -> Job:
     What it made is kept. The removal of an encoder and the building of an index cannot be stopped.
     """
     job = _found(request, job_id)
-    needed = {str(kind): permission for kind, permission in PERMISSIONS.items()}.get(job.kind)
+    needed = {str(kind): permission for kind, permission in jobs.PERMISSIONS.items()}.get(job.kind)
     if needed is None or not request.user.has_perm(needed):
         raise Problem(403, "forbidden", "You may not stop this job.")
     if not jobs.cancel(job):

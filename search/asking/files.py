@@ -1,26 +1,21 @@
-"""The answer to a search as a file: CSV for spreadsheets, JSON for programs; and chosen pictures as an archive."""
+"""The answer to a search as a file: rows for spreadsheets, JSON for programs; and chosen pictures as an archive."""
 
 from __future__ import annotations
 
-import csv
 import json
 import zipfile
 from collections.abc import Iterable
-from io import BytesIO, StringIO
-from pathlib import PurePosixPath
+from io import BytesIO
 from typing import Any
 
-from embeddings.images import RefusedImage, rendition
-from embeddings.images.decoding import content_of
+from embeddings.images import RefusedImage
 from search.asking.results import Results
+from search.exports.pictures import free_name, picture
 from search.models import Image
 
 COLUMNS = "rank id source label dataset distance similarity chance url".split()
-# Spreadsheets take a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MOST_ZIPPED = 500
 MOST_ZIPPED_BYTES = 300_000_000
-RENDITION_EDGE = 1600
 
 
 class TooMuch(Exception):
@@ -63,15 +58,6 @@ def rows_of_images(images: Iterable[Image], root: str) -> list[dict[str, Any]]:
     ]
 
 
-def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
-    """Return rows as CSV with a head; text that a spreadsheet would compute is quoted by an apostrophe."""
-    text = StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
-
-
 def as_json(results: Results, rows: list[dict[str, Any]]) -> str:
     """Return rows as JSON with how they were found."""
     told = {
@@ -103,32 +89,3 @@ def zipped(images: list[Image], *, originals: bool) -> bytes:
             taken.add(name.casefold())
             archive.writestr(name, content_of_it)
     return content.getvalue() if taken else b""
-
-
-def picture(image: Image, original: bool) -> bytes:
-    """Return a picture as it was imported, or as a JPEG without metadata. Raises RefusedImage where it is not there."""
-    return content_of(image.original) if original else rendition(image.original, long_edge=RENDITION_EDGE)
-
-
-def free_name(image: Image, taken: set[str], suffix: str, *, folder: str = "") -> str:
-    """Return a name that no picture of an archive has, on systems too that take capitals for small letters.
-
-    taken: the names there, casefolded. folder: where pictures without a label lie.
-    """
-    path = PurePosixPath(_as_name(image.name, " -_.()") or str(image.pk))
-    path = path.with_suffix(suffix) if suffix else path
-    folder = _as_name(image.label, " -_") or folder
-    stem = f"{folder}/{path.stem}" if folder else path.stem
-    while f"{stem}{path.suffix}".casefold() in taken:
-        stem = f"{stem}-{image.pk}"
-    return f"{stem}{path.suffix}"
-
-
-def _as_name(text: str, signs: str) -> str:
-    """Return text as a name that leads nowhere on any system; empty where nothing is left of it."""
-    return "".join(letter if letter.isalnum() or letter in signs else "_" for letter in text).strip(" .")
-
-
-def harmless(value: Any) -> Any:
-    """Return a cell as it is, and text that a spreadsheet would compute quoted by an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -115,7 +115,7 @@ class _Teller:
         jobs.move_on(self._job, n_done=done, n_failed=self._failed, n_total=self._total)
         told = f"{self._name}, {counted(self._n_queries, 'query', 'queries')} ranked"
         self._bars.move("evaluating", done, self._total, told)
-        if Job.objects.filter(pk=self._job.pk, is_cancelled=True).exists():
+        if jobs.is_cancelled(self._job.pk):
             raise EvaluationStopped("Stopped. What was evaluated before is kept.")
 
 

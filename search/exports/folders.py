@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from io import StringIO
 
 from embeddings.images import RefusedImage
-from search.asking.files import free_name, harmless, picture
+from search.exports.cells import harmless
+from search.exports.pictures import free_name, picture
 from search.models import Dataset, Image
 
 UNLABELLED = "unlabelled"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
-from search.asking.files import harmless
+from search.exports.cells import harmless
 from search.models import Dataset, Image
 
 COLUMNS = ("id", "source", "label", "split", "tags", "sha256", "width", "height")

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search import vectors
+from search.bulk import batches
 from search.exports import tables
 from search.models import Dataset, Embedding, Encoder
-from search.work.missing import batches
 
 _N_AT_ONCE = 4_096
 

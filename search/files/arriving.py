@@ -17,16 +17,16 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers
 
 from search.files.uploads import LimitedUploadHandler
+from search.ingest.sources import READ_ENDINGS
 from search.models import Job
 
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _DRAFTS = ".drafts"
 _SECONDS_A_DRAFT_TAKES = 86_400.0
 
 
 def is_archive(name: str) -> bool:
     """Return whether a file is called as an archive is that an import reads."""
-    return name.lower().endswith(ARCHIVE_ENDINGS)
+    return name.lower().endswith(READ_ENDINGS)
 
 
 class LimitedByKind(LimitedUploadHandler):

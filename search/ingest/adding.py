@@ -11,12 +11,11 @@ from search.holding import hold
 from search.ingest import inserting
 from search.ingest.errors import DatasetDeleted
 from search.ingest.examining import examine
-from search.ingest.marks import Marks
+from search.ingest.marks import Marks, label_of
 from search.ingest.sources import Found
 from search.models import Dataset, Image, Job
 from search.work.missing import send
 
-_MOST_LABEL = 200
 _WITHOUT_NAME = "upload"
 
 
@@ -35,7 +34,7 @@ def add(dataset: Dataset, name: str, content: bytes, *, job: Job | None, label: 
     label and the split that it lacks, and keeps those that it has. job: whose image it is; without one it is embedded
     all the same. Raises embeddings.images.RefusedImage, and DatasetDeleted, also where the dataset is in the trash.
     """
-    marks = Marks(" ".join(label.split())[:_MOST_LABEL], "" if split == Image.Split.NONE else Image.Split(split).value)
+    marks = Marks(label_of(label), "" if split == Image.Split.NONE else Image.Split(split).value)
     source = name.strip() or _WITHOUT_NAME
     found = Found(name=source, source=source, content=content, position=1)
     candidate = examine(found, marks, "auto", in_place=False)

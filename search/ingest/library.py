@@ -15,7 +15,7 @@ from pathlib import Path
 from django.db import connection
 
 from search import trash
-from search.bulk import bulk_cursor
+from search.bulk import batches, bulk_cursor
 from search.ingest.examining import Candidate
 from search.models import Dataset, Image
 
@@ -145,10 +145,10 @@ def carry_out(changes: Changes, dataset: Dataset, *, removes: bool) -> int:
     """
     for start in range(0, len(changes.moves), _N_AT_ONCE):
         move(changes.moves[start : start + _N_AT_ONCE])
-    for ids in _batches(list(changes.changed)):
+    for ids in batches(list(changes.changed), _N_AT_ONCE):
         _inherit(dataset, ids, [changes.changed[pk] for pk in ids])
         trash.discard(ids)
-    return sum(trash.discard(ids) for ids in _batches(list(changes.vanished))) if removes else 0
+    return sum(trash.discard(ids) for ids in batches(list(changes.vanished), _N_AT_ONCE)) if removes else 0
 
 
 def _inherit(dataset: Dataset, image_ids: list[int], heirs: list[str]) -> None:
@@ -164,11 +164,6 @@ def _inherit(dataset: Dataset, image_ids: list[int], heirs: list[str]) -> None:
             """,
             [image_ids, heirs, dataset.pk],
         )
-
-
-def _batches(ids: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(ids), _N_AT_ONCE):
-        yield ids[start : start + _N_AT_ONCE]
 
 
 def _is_gone(path: str) -> bool:

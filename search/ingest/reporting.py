@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from search.asking.files import as_csv
+from search.exports.cells import as_csv
 from search.ingest.errors import CannotImport
 from search.ingest.library import Changes
 from search.models import Image, Job, Refusal

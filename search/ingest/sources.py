@@ -42,7 +42,10 @@ _ARCHIVE_ERRORS = (
     MemoryError,
 )
 _ZIP_BEGINNINGS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
-ARCHIVE_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+READ_ENDINGS = (".zip", *_TAR_ENDINGS)
+# Those that are no pictures either, and of which people want to hear.
+ARCHIVE_ENDINGS = (*READ_ENDINGS, ".7z", ".rar")
 # A tar does not say beforehand how many files it has.
 _BYTES_OF_A_PICTURE = 100_000
 
@@ -304,7 +307,7 @@ def open_source(path: Path) -> Source:
     name = path.name.lower()
     if name.endswith(".zip") or _begins_like_zip(path):
         return ZipSource(path)
-    if name.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")):
+    if name.endswith(_TAR_ENDINGS):
         return TarSource(path)
     return FileSource(path)
 

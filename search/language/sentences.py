@@ -254,7 +254,7 @@ JOBS = (
     _("Waiting for a worker."),
     _("A worker has taken it."),
     _("Asked to stop."),
-    _("Everything is read. Its images wait for their embeddings."),
+    _("Its images wait for their embeddings."),
     _("Done: %(n_ready)s embedded, %(n_refused)s refused."),
     _("Stopped before it began."),
     _("Stopped by hand."),

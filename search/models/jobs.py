@@ -32,6 +32,8 @@ class Job(models.Model):
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
 
+    OVER = (State.DONE, State.FAILED)
+
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     parameters = models.JSONField(_("parameters"), default=dict)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.RUNNING)
@@ -62,6 +64,11 @@ class Job(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("job", args=[self.pk])
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it cannot change any more, unless somebody begins it again."""
+        return self.state in self.OVER
 
     @property
     def duration(self) -> timedelta:

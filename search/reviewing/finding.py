@@ -10,11 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-from django.core.files.storage import default_storage
 from django.db import connection
 from numpy.typing import NDArray
 
@@ -22,6 +20,7 @@ from embeddings import hashes, kin
 from embeddings.images import RefusedImage, parts
 from search import encoders, neighbours, vectors
 from search.duplicates import FEWEST_ONES, LIKELY_BITS, SURE_BITS
+from search.files import originals
 from search.models import Dataset, DuplicatePair, Encoder, Image
 from search.models.galleries import bits_of
 from search.reviewing import groups
@@ -224,7 +223,7 @@ class _Looks:
         if not name:
             return None
         try:
-            return parts.grey(Path(default_storage.path(name)))
+            return parts.grey(originals.source(name))
         except RefusedImage:  # its file is lost
             return None
 

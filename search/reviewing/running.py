@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _NOTES: dict[Stage, str] = {"hashes": "comparing hashes", "vectors": "asking for the nearest", "looking": "looking"}
-_LIVE = (Job.State.WAITING, Job.State.RUNNING)
 
 
 class CannotFind(Exception):
@@ -70,7 +69,7 @@ def latest(dataset: Dataset) -> Job | None:
 
 def is_live(job: Job | None) -> bool:
     """Return whether a search waits or runs."""
-    return job is not None and job.state in _LIVE
+    return job is not None and not job.is_over
 
 
 def carry_out(job: Job, bars: Bars) -> Report:
@@ -144,5 +143,5 @@ class _Teller:
         self._looked_at, self._stage = now, stage
         self._bars.move(stage, n_done, n_total, f"{_NOTES[stage]}, {n_done:,} of {n_total:,}")
         jobs.move_on(self._job, n_done=n_done, n_failed=0, n_total=n_total)
-        if Job.objects.filter(pk=self._job.pk, is_cancelled=True).exists():
+        if jobs.is_cancelled(self._job.pk):
             raise FindingStopped("Stopped. What was found before is kept.")

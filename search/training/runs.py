@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -123,27 +122,14 @@ def _note(line: str, watched: _Watched, job: Job, bars: Bars) -> None:
     )
 
 
-@contextlib.contextmanager
-def _looking_after(process: subprocess.Popen[str], job: Job) -> Iterator[None]:
+def _looking_after(process: subprocess.Popen[str], job: Job) -> contextlib.AbstractContextManager[None]:
     """Keep the job's heart beating, and stop the process when somebody cancels the job."""
-    over = threading.Event()
 
     def look() -> None:
-        from django.db import connection  # of this thread, which closes it
+        if jobs.is_cancelled(job.pk):
+            process.terminate()
 
-        while not over.wait(_SECONDS_BETWEEN_LOOKS):
-            Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now())
-            if Job.objects.filter(pk=job.pk, is_cancelled=True).exists():
-                process.terminate()
-        connection.close()
-
-    thread = threading.Thread(target=look, name="look-after-training", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return jobs.looked_after(job, look)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -224,7 +210,7 @@ def _alone(folder: Path, job: Job, bars: Bars) -> Iterator[None]:
                 Job.objects.filter(pk=job.pk).update(
                     heartbeat_at=timezone.now(), message="Waiting: another training runs on this machine."
                 )
-                if Job.objects.filter(pk=job.pk, is_cancelled=True).exists():
+                if jobs.is_cancelled(job.pk):
                     raise RunStopped("Stopped before it began.") from None
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         yield

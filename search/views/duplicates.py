@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -21,12 +19,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from search import selecting
 from search.asking.examples import LARGEST_ID
 from search.forms.fields import IMAGE_ID
-from search.models import Dataset, DuplicatePair, Image
+from search.models import Dataset, DuplicatePair, Image, Job
 from search.reviewing import deciding, running
 from search.reviewing.deciding import GroupChanged, LabelsDiffer
 from search.reviewing.groups import Group, groups_of
 from search.selecting import datasets_of
 from search.text import storable
+from search.views.undoing import tell_with_undo
 from search.work import jobs
 
 PER_PAGE = 12
@@ -65,7 +64,7 @@ def duplicates(request: HttpRequest, slug: str) -> HttpResponse:
         "n_simple": sum(not group.has_conflict for group in page),
         "job": job,
         "is_live": running.is_live(job),
-        "n_added": _n_added_since(dataset),
+        "n_added": _n_added_since(dataset, job),
         "others": datasets_of(request.user).exclude(pk=dataset.pk),
         "n_reviews": deciding.reviews_of(dataset, request.user).count(),
     }
@@ -114,9 +113,8 @@ def _own(request: HttpRequest, slug: str) -> Dataset:
     return get_object_or_404(datasets_of(request.user), slug=slug)
 
 
-def _n_added_since(dataset: Dataset) -> int:
-    """Return how many images came into a dataset since the last search."""
-    job = running.latest(dataset)
+def _n_added_since(dataset: Dataset, job: Job | None) -> int:
+    """Return how many images came into a dataset since a search, the last one."""
     return dataset.images.filter(created_at__gt=job.started_at).count() if job else 0
 
 
@@ -162,7 +160,7 @@ def _keep_all(request: HttpRequest, dataset: Dataset) -> HttpResponse:
         messages.warning(request, _changed())
     else:
         said = _("They are no duplicates. None of these pairs is shown again.")
-        messages.success(request, _with_undo(request, dataset, said, review.batch))
+        tell_with_undo(request, said, _address(dataset), batch=review.batch, do="undo")
     return _back(request, dataset)
 
 
@@ -254,20 +252,11 @@ def _as_text(group: Group) -> str:
 
 def _tell(request: HttpRequest, dataset: Dataset, batch: uuid.UUID, *, n_discarded: int) -> None:
     said = ngettext("%(n)d image is in the trash, for a day.", "%(n)d images are in the trash, for a day.", n_discarded)
-    messages.success(request, _with_undo(request, dataset, said % {"n": n_discarded}, batch))
+    tell_with_undo(request, said % {"n": n_discarded}, _address(dataset), batch=batch, do="undo")
 
 
-def _with_undo(request: HttpRequest, dataset: Dataset, said: str, batch: uuid.UUID) -> str:
-    return format_html(
-        '{} <form class="inline" action="{}" method="post">'
-        '<input type="hidden" name="csrfmiddlewaretoken" value="{}"><input type="hidden" name="batch" value="{}">'
-        '<button class="quiet" name="do" value="undo">{}</button></form>',
-        said,
-        reverse("duplicates", args=[dataset.slug]),
-        get_token(request),
-        batch,
-        _("Undo"),
-    )
+def _address(dataset: Dataset) -> str:
+    return reverse("duplicates", args=[dataset.slug])
 
 
 def _back(request: HttpRequest, dataset: Dataset) -> HttpResponseRedirect:

@@ -9,10 +9,8 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
@@ -25,6 +23,7 @@ from search.reports import standing, switching
 from search.training import runs
 from search.training.curves import curves
 from search.views.guarding import staff_only
+from search.views.undoing import with_button
 from search.work import embedding_jobs
 
 
@@ -138,14 +137,8 @@ def _switched(request: HttpRequest, encoder: Encoder, before: Encoder | None) ->
     said = _("%(name)s is the default encoder now.") % {"name": encoder.name}
     if before is None:
         return said
-    return format_html(
-        '{} <form class="inline" action="{}" method="post"><input type="hidden" name="csrfmiddlewaretoken" value="{}">'
-        '<button class="quiet">{}</button></form>',
-        said,
-        reverse("make-default", args=[before.name]),
-        get_token(request),
-        _("Switch back to %(name)s") % {"name": before.name},
-    )
+    words = _("Switch back to %(name)s") % {"name": before.name}
+    return with_button(request, said, reverse("make-default", args=[before.name]), words)
 
 
 def _installed(encoder: Encoder, n_embedded: int, n_images: int) -> Installed:

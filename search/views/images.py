@@ -18,11 +18,10 @@ from search.asking import examples, queries
 from search.asking.examples import Example, Wish
 from search.asking.results import Page, Results, find
 from search.asking.scope import scope_for, visible_images
+from search.exports.pictures import RENDITION_EDGE
 from search.models import Dataset, Encoder, Image
 
-PICTURE_EDGE = 1600
 N_NEIGHBOURS = 12
-_LARGEST_ID = 2**63 - 1
 
 
 @require_safe
@@ -57,7 +56,7 @@ def _neighbours(request: HttpRequest, shown: Image, embedded_by: list[Encoder]) 
 def picture(request: HttpRequest, pk: int, version: str) -> HttpResponseBase:
     """Serve the picture, its long edge at most 1600 pixels."""
     shown = get_object_or_404(visible_images(request.user), pk=pk)
-    return jpeg(request, shown.sha256, version, f"picture-{PICTURE_EDGE}", lambda: _rendered(shown))
+    return jpeg(request, shown.sha256, version, f"picture-{RENDITION_EDGE}", lambda: _rendered(shown))
 
 
 @require_safe
@@ -67,7 +66,7 @@ def thumbnail(request: HttpRequest, pk: int, version: str) -> HttpResponseBase:
         cursor.execute(
             "SELECT image.sha256, image.thumbnail, dataset.is_public AND dataset.trashed_at IS NULL, dataset.id "
             "FROM search_image image JOIN search_dataset dataset ON dataset.id = image.dataset_id WHERE image.id = %s",
-            [min(pk, _LARGEST_ID)],
+            [min(pk, examples.LARGEST_ID)],
         )
         row = cursor.fetchone()
     sha256, name, is_public, dataset_id = row or ("", "", False, 0)
@@ -91,7 +90,7 @@ def jpeg(request: HttpRequest, sha256: str, version: str, kind: str, make: Calla
 
 def _rendered(shown: Image) -> bytes:
     try:
-        return rendition(shown.original, long_edge=PICTURE_EDGE)
+        return rendition(shown.original, long_edge=RENDITION_EDGE)
     except RefusedImage as error:
         raise Http404(error.reason) from error
 

@@ -19,21 +19,12 @@ from search.language import wording
 from search.language.numbers import whole
 from search.models import Image, Job
 from search.views.guarding import staff_only
-from search.work.jobs import cancel
+from search.work.jobs import PERMISSIONS, cancel
 from search.work.missing import send
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-# What a user needs to have a job of a kind stopped.
-PERMISSIONS = {
-    Job.Kind.IMPORT: "search.change_image",
-    Job.Kind.TRAIN: "search.add_encoder",
-    Job.Kind.EVALUATE: "search.add_evaluation",
-    Job.Kind.EMBED: "search.change_encoder",
-    Job.Kind.INSTALL: "search.add_encoder",
-    Job.Kind.DUPLICATES: "search.change_image",
-}
 _WHEN_STOPPED = {
     Job.Kind.IMPORT: gettext_lazy("It stops in a moment. What it has read so far stays."),
     Job.Kind.TRAIN: gettext_lazy("It stops in a moment, and keeps what its last whole epoch gave."),
@@ -42,26 +33,16 @@ _WHEN_STOPPED = {
     Job.Kind.INSTALL: gettext_lazy("It stops after the step that it is at, and installs nothing."),
     Job.Kind.DUPLICATES: gettext_lazy("It stops in a moment. What was found before is kept."),
 }
-_ENDED = (Job.State.DONE, Job.State.FAILED)
-
-
-def may_stop(user: User | AnonymousUser, job: Job) -> bool:
-    """Return whether a job can be stopped, and by this user."""
-    states = [Job.State.WAITING, Job.State.RUNNING]
-    if job.kind == Job.Kind.EMBED:
-        states.append(Job.State.EMBEDDING)
-    can_be = job.state in states and not job.is_cancelled
-    return can_be and job.kind in PERMISSIONS and user.has_perm(PERMISSIONS[Job.Kind(job.kind)])
 
 
 def may_repeat(user: User | AnonymousUser, job: Job) -> bool:
     """Return whether a job can be carried out once more, and by this user."""
-    return job.kind == Job.Kind.EVALUATE and job.state in _ENDED and user.has_perm("search.add_evaluation")
+    return job.kind == Job.Kind.EVALUATE and job.is_over and user.has_perm("search.add_evaluation")
 
 
 def n_to_discard(user: User | AnonymousUser, job: Job) -> int:
     """Return how many images of an import this user may delete: those that it added, and that are still there."""
-    if job.kind != Job.Kind.IMPORT or job.state not in _ENDED or not user.has_perm("search.delete_image"):
+    if job.kind != Job.Kind.IMPORT or not job.is_over or not user.has_perm("search.delete_image"):
         return 0
     return Image.objects.filter(job=job, trashed_at=None).count()
 
@@ -94,7 +75,7 @@ def repeat(request: HttpRequest, pk: int) -> HttpResponse:
     """Carry out an evaluation once more, as a new job."""
     if not request.user.has_perm("search.add_evaluation"):
         raise PermissionDenied("You may not begin evaluations.")
-    old = get_object_or_404(Job, pk=pk, kind=Job.Kind.EVALUATE, state__in=_ENDED)
+    old = get_object_or_404(Job, pk=pk, kind=Job.Kind.EVALUATE, state__in=Job.OVER)
     try:
         new = running.begin(protocol.from_parameters(old.parameters), old.parameters["encoders"], request.user)
     except (CannotEvaluate, encoders.NoEncoder) as error:
@@ -131,7 +112,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask whether the images that an import added shall go; when confirmed, put them into the trash, for a day."""
     if not request.user.has_perm("search.delete_image"):
         raise PermissionDenied("You may not delete images.")
-    job = get_object_or_404(Job, pk=pk, kind=Job.Kind.IMPORT, state__in=_ENDED)
+    job = get_object_or_404(Job, pk=pk, kind=Job.Kind.IMPORT, state__in=Job.OVER)
     added = Image.objects.filter(job=job, trashed_at=None)
     if request.method != "POST":
         return render(request, "search/discard.html", {"job": job, "n_images": added.count()})

@@ -17,10 +17,10 @@ from search.models import Encoder, Image, Job
 from search.training import runs
 from search.training.curves import curves
 from search.views.guarding import staff_only
-from search.views.job_actions import may_repeat, may_stop, n_discarded, n_to_discard
+from search.views.job_actions import may_repeat, n_discarded, n_to_discard
 from search.work import queue
-from search.work.jobs import Standing, standing
-from search.work.pace import pace
+from search.work.advance import advance
+from search.work.jobs import Standing, may_stop, standing
 
 PER_PAGE = 50
 MAX_REFUSALS = 500
@@ -43,12 +43,12 @@ def jobs(request: HttpRequest) -> HttpResponse:
     wanted = {name: value for name, value in form.cleaned_data.items() if value} if form.is_valid() else {}
     page = Paginator(Job.objects.filter(**wanted).select_related("owner"), PER_PAGE).get_page(request.GET.get("page"))
     for job in page:
-        job.pace = pace(job, _standing(job)) if is_running(job) else None  # type: ignore[attr-defined]
+        job.advance = None if job.is_over else advance(job, _standing(job))  # type: ignore[attr-defined]
     context = {
         "page": page,
         "form": form,
         "is_filtered": bool(wanted),
-        "is_live": any(is_running(job) for job in page),
+        "is_live": not all(job.is_over for job in page),
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
     }
     return render(request, "search/jobs.html", context)
@@ -102,8 +102,8 @@ def facts_of(shown: Job) -> dict[str, Any]:
         "refusals": shown.refusals.all()[:MAX_REFUSALS],
         "n_refusals": shown.refusals.count(),
         "refused_images": shown.images.filter(status="refused").select_related("dataset")[:MAX_REFUSALS],
-        "is_live": is_running(shown),
-        "pace": pace(shown, now) if is_running(shown) else None,
+        "is_live": not shown.is_over,
+        "advance": None if shown.is_over else advance(shown, now),
         "lines": list(reversed(shown.lines.order_by("-pk")[:MAX_LINES])),
         "curves": curves(shown.progress.get("history", [])),
         "encoder": Encoder.objects.filter(name=shown.parameters.get("encoder")).first(),
@@ -114,9 +114,5 @@ def facts_of(shown: Job) -> dict[str, Any]:
 
 
 def _standing(job: Job) -> Standing | None:
-    return standing(job) if job.state == Job.State.EMBEDDING else None
-
-
-def is_running(job: Job) -> bool:
-    """Return whether a job may still change."""
-    return job.state in (Job.State.WAITING, Job.State.RUNNING, Job.State.EMBEDDING)
+    is_waiting = job.kind == Job.Kind.IMPORT and job.state == Job.State.EMBEDDING
+    return standing(job) if is_waiting else None

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from search import selecting
 from search.asking import files
 from search.asking.results import find
+from search.exports.cells import as_csv
 from search.forms.searching import SearchForm
 from search.language import wording
 from search.models import Image
@@ -36,7 +37,7 @@ def results_file(request: HttpRequest, kind: str) -> HttpResponse:
         return HttpResponse(reason, status=refused.status, content_type="text/plain; charset=utf-8")
     results = find(asked, form.cleaned_data["encoder"], form.scope, form.page, copies=False)
     rows = files.rows_of(results, _root(request))
-    text = files.as_csv(rows, files.COLUMNS) if kind == "csv" else files.as_json(results, rows)
+    text = as_csv(rows, files.COLUMNS) if kind == "csv" else files.as_json(results, rows)
     return _file(text, f"results.{kind}")
 
 
@@ -67,7 +68,7 @@ def selection(request: HtmxRequest) -> HttpResponse:
 
 def _csv(request: HtmxRequest, images: list[Image]) -> HttpResponse:
     rows = files.rows_of_images(images, _root(request))
-    return _file(files.as_csv(rows, list(rows[0])), "selection.csv")
+    return _file(as_csv(rows, list(rows[0])), "selection.csv")
 
 
 def _json(request: HtmxRequest, images: list[Image]) -> HttpResponse:

@@ -18,11 +18,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from embeddings.images import RefusedImage
 from embeddings.images.decoding import MAX_FILE_BYTES, check_file_size
-from search.files import arriving
 from search.files.arriving import ArchivesOnDisk, FileOnDisk, LimitedByKind
 from search.forms.uploads import FilesForm
 from search.ingest import archives, uploads
 from search.ingest.errors import DatasetDeleted
+from search.ingest.sources import READ_ENDINGS
 from search.language.numbers import whole
 from search.language.wording import told
 from search.models import Dataset, Job
@@ -74,7 +74,7 @@ def _upload(request: HttpRequest, dataset: Dataset) -> HttpResponse:
         "max_bytes": MAX_FILE_BYTES,
         "max_archive_bytes": settings.MAX_ARCHIVE_BYTES,
         "limits": [f"{whole(n // 1_000_000)} MB" for n in (MAX_FILE_BYTES, settings.MAX_ARCHIVE_BYTES)],
-        "archive_endings": ",".join(arriving.ARCHIVE_ENDINGS),
+        "archive_endings": ",".join(READ_ENDINGS),
         "recent": _jobs_of(dataset)[:N_RECENT],
     }
     return render(request, "search/upload.html", context, status=422 if form.is_bound and form.errors else 200)

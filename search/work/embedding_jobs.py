@@ -39,8 +39,7 @@ def ask(encoder: Encoder, dataset_ids: Sequence[int] | None, owner: Any = None) 
 
 def live(encoder: Encoder) -> Job | None:
     """Return the job that embeds with an encoder now, if there is one."""
-    is_over = [Job.State.DONE, Job.State.FAILED]
-    return Job.objects.filter(kind=Job.Kind.EMBED, parameters__encoder=encoder.name).exclude(state__in=is_over).first()
+    return Job.objects.filter(kind=Job.Kind.EMBED, parameters__encoder=encoder.name).exclude(state__in=Job.OVER).first()
 
 
 def hand_over(job: Job, encoder: Encoder, image_ids: list[int], *, n_total: int) -> None:

@@ -108,7 +108,7 @@ class _Teller:
         _show(n_done, self.n_total, self._bars)
         if self._job:
             jobs.move_on(self._job, n_done=n_done, n_failed=0, n_total=self.n_total)
-            if Job.objects.filter(pk=self._job.pk, is_cancelled=True).exists():
+            if jobs.is_cancelled(self._job.pk):
                 raise EmbeddingStopped(jobs.STOPPED_EMBEDDING)
 
 
@@ -150,7 +150,7 @@ def _wait(encoder: Encoder, dataset_ids: Sequence[int] | None, n_all: int, job: 
 
 
 def _is_over(job: Job) -> bool:
-    return Job.objects.filter(pk=job.pk, state__in=[Job.State.DONE, Job.State.FAILED]).exists()
+    return Job.objects.filter(pk=job.pk, state__in=Job.OVER).exists()
 
 
 def _show(n_done: int, n_total: int, bars: Bars) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
@@ -17,6 +17,9 @@ from django.utils import timezone
 
 from search.models import Image, Job, JobLine
 from search.text import storable
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,15 @@ MAX_STARTS = 3
 STOPPED_EMBEDDING = "Stopped. What was embedded stays."
 # parameters["way"] of an import whose files a page sends one by one: nobody else could go on with it.
 FROM_A_PAGE = "upload"
+# What a user needs to have a job of a kind stopped.
+PERMISSIONS = {
+    Job.Kind.IMPORT: "search.change_image",
+    Job.Kind.TRAIN: "search.add_encoder",
+    Job.Kind.EVALUATE: "search.add_evaluation",
+    Job.Kind.EMBED: "search.change_encoder",
+    Job.Kind.INSTALL: "search.add_encoder",
+    Job.Kind.DUPLICATES: "search.change_image",
+}
 _SECONDS_BETWEEN_BEATS = 30.0
 _SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -74,6 +86,20 @@ def keep_progress(job: Job, progress: dict[str, Any]) -> None:
     Job.objects.filter(pk=job.pk).update(progress=job.progress | progress)
 
 
+def may_stop(user: User | AnonymousUser, job: Job) -> bool:
+    """Return whether a job can be stopped, and by this user."""
+    states = [Job.State.WAITING, Job.State.RUNNING]
+    if job.kind == Job.Kind.EMBED:
+        states.append(Job.State.EMBEDDING)
+    can_be = job.state in states and not job.is_cancelled
+    return can_be and job.kind in PERMISSIONS and user.has_perm(PERMISSIONS[Job.Kind(job.kind)])
+
+
+def is_cancelled(job_id: int) -> bool:
+    """Return whether somebody wants a job to end: whoever works on it asks now and then."""
+    return Job.objects.filter(pk=job_id, is_cancelled=True).exists()
+
+
 class JobCancelled(Exception):
     """Somebody wants the job to end: see `cancel`."""
 
@@ -93,7 +119,7 @@ class Heart:
         now = time.monotonic()
         if now - self._looked_at > _SECONDS_BETWEEN_LOOKS:
             self._looked_at = now
-            if Job.objects.filter(pk=self._job_id, is_cancelled=True).exists():
+            if is_cancelled(self._job_id):
                 raise JobCancelled
         if now - self._written_at > _SECONDS_BETWEEN_BEATS:
             self._written_at = now
@@ -131,7 +157,7 @@ def wait_for_embeddings(job: Job) -> None:
         state=Job.State.EMBEDDING, heartbeat_at=timezone.now()
     )
     if waits:
-        note(job, "Everything is read. Its images wait for their embeddings.")
+        note(job, "Its images wait for their embeddings.")
 
 
 def alive() -> QuerySet[Job]:
@@ -206,19 +232,20 @@ def count_start(job: Job) -> None:
 
 def cancel(job: Job) -> bool:
     """End a job that waits, or ask whoever works on it to end it; return whether there was anything to end."""
-    waiting = Job.objects.filter(pk=job.pk, state=Job.State.WAITING)
-    ended = waiting.update(
-        state=Job.State.FAILED, is_cancelled=True, finished_at=timezone.now(), message="Stopped before it began."
-    )
+    this = Job.objects.filter(pk=job.pk)
     # Nobody works on it as a whole: each of its batches looks whether it is still wanted.
-    embedding = Job.objects.filter(pk=job.pk, kind=Job.Kind.EMBED, state=Job.State.EMBEDDING)
-    ended += embedding.update(
-        state=Job.State.FAILED, is_cancelled=True, finished_at=timezone.now(), message=STOPPED_EMBEDDING
-    )
-    running = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, is_cancelled=False)
-    asked = bool(ended or running.update(is_cancelled=True))
+    embedding = this.filter(kind=Job.Kind.EMBED, state=Job.State.EMBEDDING)
+    for found, message in (
+        (this.filter(state=Job.State.WAITING), "Stopped before it began."),
+        (embedding, STOPPED_EMBEDDING),
+    ):
+        ended = {"state": Job.State.FAILED, "is_cancelled": True, "finished_at": timezone.now()}
+        if found.update(**ended, message=message):
+            note(job, message)
+            return True
+    asked = bool(this.filter(state=Job.State.RUNNING, is_cancelled=False).update(is_cancelled=True))
     if asked:
-        note(job, "Stopped before it began." if ended else "Asked to stop.")
+        note(job, "Asked to stop.")
     return asked
 
 

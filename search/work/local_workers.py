@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 from embeddings.cores import available_cores
 from search import embedding, encoders
+from search.bulk import batches
 from search.embedding import BATCH_SIZE, Outcome
 from search.models import Encoder
 from search.work import child_process
-from search.work.missing import batches
 
 _N_TAKEN_AT_ONCE = 5_000
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from django.db.models import QuerySet
 
 from search import embedding
+from search.bulk import batches
 from search.embedding import BATCH_SIZE
 from search.models import Dataset, Embedding, Encoder, Image
 from search.work import queue
@@ -47,11 +48,5 @@ def send(encoder: Encoder, image_ids: list[int], job_id: int | None = None) -> N
     for chunk in batches(image_ids, _N_SENT_AT_ONCE):
         tried = embedding.tried(chunk)
         fresh = [image_id for image_id in chunk if image_id not in tried]
-        for batch in [*batches(fresh), *batches(sorted(tried), 1)]:
+        for batch in [*batches(fresh, BATCH_SIZE), *batches(sorted(tried), 1)]:
             queue.send_embed(encoder.pk, batch, turn_of(encoder), job_id)
-
-
-def batches(ids: list[int], size: int = BATCH_SIZE) -> Iterator[list[int]]:
-    """Cut ids into batches."""
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]

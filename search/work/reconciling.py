@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -11,19 +11,19 @@ from django.db.models import Q
 from django.utils import timezone
 
 from search import encoders, indexing, neighbours, trash
+from search.bulk import batches
+from search.embedding import BATCH_SIZE
 from search.files import arriving, storage
 from search.models import Encoder, Image, Job
 from search.quality import auditing, calibrating
 from search.work import embedding_jobs, index_builds, jobs, queue
-from search.work.missing import batches, missing_ids, send
+from search.work.missing import missing_ids, send
 from search.work.queue import Turn
 
 logger = logging.getLogger(__name__)
 
 # At most so many images are sent again in one sweep; the next one, a minute later, sends the following.
 MOST_SENT = 20_000
-# What `upkeep` carries out.
-_UPKEEP = (Job.Kind.EMBED, Job.Kind.INSTALL, Job.Kind.REMOVE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +47,7 @@ def reconcile() -> Swept:
         n_ended += jobs.settle(job_id)
     n_ended += embedding_jobs.sweep()
     arriving.remove_leftovers()
-    _send_waiting([Job.Kind.IMPORT], Turn.SOON, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_import)
-    _send_waiting([Job.Kind.TRAIN], Turn.SOON, queue.TRAINING, queue.send_train)
-    _send_waiting([Job.Kind.EVALUATE], Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_evaluate)
-    _send_waiting(_UPKEEP, Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, queue.send_upkeep)
-    find_duplicates = queue.send_find_duplicates
-    _send_waiting([Job.Kind.DUPLICATES], Turn.LATER, settings.CELERY_TASK_DEFAULT_QUEUE, find_duplicates)
+    _send_waiting()
     try:
         default = encoders.default()
     except encoders.NoEncoder:
@@ -65,12 +60,23 @@ def reconcile() -> Swept:
     return Swept(n_sent=n_sent, n_jobs_ended=n_ended)
 
 
-def _send_waiting(kinds: Sequence[str], turn: Turn, name_of_queue: str, send: Callable[[int], None]) -> None:
-    """Send again the jobs that wait for a worker, where no message tells of any."""
-    waiting = Job.objects.filter(kind__in=kinds, state=Job.State.WAITING).order_by("pk")
-    if waiting.exists() and queue.n_waiting(turn, name_of_queue) == 0:
-        for job_id in waiting.values_list("pk", flat=True):
-            send(job_id)
+def _send_waiting() -> None:
+    """Send again the jobs that wait for a worker, where the queue that they wait in has no message left."""
+    embedding_queue = settings.CELERY_TASK_DEFAULT_QUEUE
+    places: dict[tuple[Turn, str], dict[str, Callable[[int], None]]] = {
+        (Turn.SOON, embedding_queue): {Job.Kind.IMPORT: queue.send_import},
+        (Turn.SOON, queue.TRAINING): {Job.Kind.TRAIN: queue.send_train},
+        (Turn.LATER, embedding_queue): {
+            Job.Kind.EVALUATE: queue.send_evaluate,
+            Job.Kind.DUPLICATES: queue.send_find_duplicates,
+            **dict.fromkeys((Job.Kind.EMBED, Job.Kind.INSTALL, Job.Kind.REMOVE), queue.send_upkeep),
+        },
+    }
+    for (turn, name), senders in places.items():
+        waiting = Job.objects.filter(kind__in=senders, state=Job.State.WAITING).order_by("pk")
+        if waiting.exists() and queue.n_waiting(turn, name) == 0:
+            for job_id, kind in waiting.values_list("pk", "kind"):
+                senders[kind](job_id)
 
 
 def after_load(default: Encoder) -> int:
@@ -94,7 +100,7 @@ def _send_pending(encoder: Encoder) -> int:
     free = Image.objects.filter(Q(leased_until=None) | Q(leased_until__lt=timezone.now()), status=Image.Status.PENDING)
     fresh = list(free.filter(n_attempts=0).order_by("pk").values_list("pk", flat=True)[:MOST_SENT])
     tried = list(free.filter(n_attempts__gt=0).order_by("pk").values_list("pk", flat=True)[:MOST_SENT])
-    for batch in [*batches(fresh), *batches(tried, 1)]:
+    for batch in [*batches(fresh, BATCH_SIZE), *batches(tried, 1)]:
         queue.send_embed(encoder.pk, batch)
     if fresh or tried:
         logger.info("%d images waited for a worker and were sent again.", len(fresh) + len(tried))

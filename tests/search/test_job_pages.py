@@ -16,7 +16,7 @@ from search.evaluation import running
 from search.evaluation.protocol import Protocol
 from search.models import Dataset, Image, Job
 from search.work import jobs, queue
-from search.work.pace import pace
+from search.work.advance import advance
 
 AddImage = Callable[..., Image]
 
@@ -28,10 +28,10 @@ def begun_ago(job: Job, seconds: float) -> Job:
 
 
 @pytest.mark.django_db
-class TestPace:
+class TestAdvance:
     def test_the_first_look_gives_the_mean_since_the_job_began(self) -> None:
         job = begun_ago(Job.objects.create(kind="evaluate", n_done=100, n_total=300), 10)
-        seen = pace(job, None)
+        seen = advance(job, None)
         assert (seen.n_done, seen.n_total) == (100, 300)
         assert seen.per_second == pytest.approx(10, rel=0.05)
         assert seen.left is not None
@@ -39,28 +39,28 @@ class TestPace:
 
     def test_later_looks_give_the_speed_since_an_earlier_one(self) -> None:
         job = begun_ago(Job.objects.create(kind="evaluate", n_done=100, n_total=300), 100)
-        pace(job, None)
+        advance(job, None)
         job.n_done = 150
-        seen = pace(begun_ago(job, 110), None)
+        seen = advance(begun_ago(job, 110), None)
         job = begun_ago(job, 110)
         job.n_done = 150
-        assert pace(job, None).per_second == pytest.approx(5, rel=0.05)
+        assert advance(job, None).per_second == pytest.approx(5, rel=0.05)
         assert seen.n_done == 100  # as the row says
 
     def test_an_import_that_reads_has_no_total_unless_it_says_so(self) -> None:
         job = Job.objects.create(kind="import", n_done=90, n_failed=10, n_total=100)
-        assert (pace(job, None).n_done, pace(job, None).n_total, pace(job, None).left) == (100, 0, None)
+        assert (advance(job, None).n_done, advance(job, None).n_total, advance(job, None).left) == (100, 0, None)
         job.progress = {"reading": {"done": 1_000, "total": 4_000}}  # bytes of an archive
-        assert (pace(job, None).n_done, pace(job, None).share) == (100, 0.25)
+        assert (advance(job, None).n_done, advance(job, None).share) == (100, 0.25)
         other = Job.objects.create(kind="import", n_done=50, progress=job.progress)
-        seen = pace(begun_ago(other, 30), None)
+        seen = advance(begun_ago(other, 30), None)
         assert seen.left is not None
         assert seen.left.total_seconds() == pytest.approx(90, rel=0.1)
 
     def test_one_that_waits_for_embeddings_counts_those_that_are_through(self) -> None:
         job = Job.objects.create(kind="import", state="embedding", n_done=5, n_total=5)
         now = jobs.Standing(n_pending=3, n_ready=6, n_refused=1)
-        assert (pace(job, now).n_done, pace(job, now).n_total) == (7, 10)
+        assert (advance(job, now).n_done, advance(job, now).n_total) == (7, 10)
 
 
 def test_a_job_keeps_a_log(admin_client: Client) -> None:

@@ -19,6 +19,7 @@ from django.test import Client
 from PIL import Image as Picture
 
 from search.asking import files
+from search.exports import cells
 from search.models import Dataset, Image
 from search.quality import calibrating
 from tests.pictures import jpeg_bytes, plain_png
@@ -108,7 +109,7 @@ def test_text_that_a_spreadsheet_would_compute_is_quoted(client: Client, add_ima
 
 
 def test_numbers_below_zero_stay_numbers() -> None:
-    assert files.as_csv([{"n": -0.5}], ["n"]) == "n\r\n-0.5\r\n"
+    assert cells.as_csv([{"n": -0.5}], ["n"]) == "n\r\n-0.5\r\n"
 
 
 @pytest.mark.parametrize(("k", "status"), [("1000", 200), ("1001", 400), ("0", 400), ("x", 400)])

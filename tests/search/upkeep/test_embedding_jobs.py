@@ -19,7 +19,7 @@ Work = Callable[[], None]
 @pytest.fixture
 def lacking(add_image: AddImage, other: Encoder, monkeypatch: Any) -> list[Image]:
     """Five images that the other encoder has not embedded, sent two a message."""
-    monkeypatch.setattr(missing.batches, "__defaults__", (2,))
+    monkeypatch.setattr(missing, "BATCH_SIZE", 2)
     return [add_image(colour) for colour in ("red", "green", "blue", "white", "black")]
 
 

@@ -17,7 +17,7 @@ _LEAST_SECONDS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class Advance:
     """How far a job is, and its speed. n_total is 0, and share and left None, where nobody can tell."""
 
     n_done: int
@@ -31,21 +31,21 @@ class Pace:
         return None if self.per_second is None else 60 * self.per_second
 
 
-def pace(job: Job, now: Standing | None) -> Pace:
+def advance(job: Job, now: Standing | None) -> Advance:
     """Look how far a running job is. now: how its images stand, of one that is waiting for their embeddings."""
     n_done, n_total = _position(job, now)
     share = n_done / n_total if n_total else _share_read(job)
     seconds = (timezone.now() - job.started_at).total_seconds()
-    key = f"pace-{job.pk}-{job.state}"
+    key = f"advance-{job.pk}-{job.state}"
     seen: list[tuple[float, int, float]] = [one for one in cache.get(key, []) if seconds - one[0] <= _SECONDS_BACK]
     cache.set(key, [*seen, (seconds, n_done, share or 0.0)], 2 * _SECONDS_BACK)
     # Whoever looks for the first time gets the mean since the job began.
     since, n_then, share_then = seen[0] if seen and seconds - seen[0][0] >= _LEAST_SECONDS else (0.0, 0, 0.0)
     passed = seconds - since
     if passed < _LEAST_SECONDS or n_done <= n_then:
-        return Pace(n_done=n_done, n_total=n_total, share=share, per_second=None, left=None)
+        return Advance(n_done=n_done, n_total=n_total, share=share, per_second=None, left=None)
     left = timedelta(seconds=(1 - share) * passed / (share - share_then)) if share and share > share_then else None
-    return Pace(n_done=n_done, n_total=n_total, share=share, per_second=(n_done - n_then) / passed, left=left)
+    return Advance(n_done=n_done, n_total=n_total, share=share, per_second=(n_done - n_then) / passed, left=left)
 
 
 def _position(job: Job, now: Standing | None) -> tuple[int, int]:

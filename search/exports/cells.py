@@ -1,0 +1,24 @@
+"""Tables for spreadsheets: CSV in which no cell is taken for a formula."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import Any
+
+# Spreadsheets take a cell that begins so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    """Return rows as CSV with a head; text that a spreadsheet would compute is quoted by an apostrophe."""
+    text = StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """Return a cell as it is, and text that a spreadsheet would compute quoted by an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
