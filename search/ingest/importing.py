@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from search import encoders, indexing
 from search.holding import deleting
-from search.ingest import labels, library, requests, rows, waiting
+from search.ingest import in_place_library, labels, requests, rows, waiting
 from search.ingest.errors import CannotImport, DatasetDeleted, ImportCancelled
 from search.ingest.examining import Rule
 from search.ingest.reporting import MOST_NAMES_KEPT, LibraryReport, Report, library_report, refused_by
@@ -35,8 +35,8 @@ def run(request: Request, bars: Bars) -> Report:
     if request.embeds_here:
         encoders.network(encoder)  # an encoder that cannot be loaded is found out before anything is written
     dataset, is_new = requests.dataset_of(request)
-    found = library.Library(dataset.pk, source.folders) if request.in_place else None
-    plan = rows.Plan(dataset=dataset, source=source, rule=of_files(rule), split=request.split, library=found)
+    found = in_place_library.Library(dataset.pk, source.folders) if request.in_place else None
+    plan = rows.Plan(dataset=dataset, source=source, rule=of_files(rule), split=request.split, in_place_library=found)
     job = jobs.begin(Job.Kind.IMPORT, request.as_parameters(), request.owner)
     with _failing_with(job, dataset if is_new else None), _local_workers(request, encoder) as local:
         tally = _read(plan, job, encoder, local, bars)
@@ -75,10 +75,12 @@ def check_tally(tally: rows.Tally, source: Source, rule: labels.Rule | Sidecars,
 
 def _settle_library(plan: rows.Plan, job: Job, tally: rows.Tally, request: Request) -> LibraryReport | None:
     """Do what is to be done where files of a library have changed, moved or gone, and let the job tell of it."""
-    if plan.library is None:
+    if plan.in_place_library is None:
         return None
-    changes = plan.library.compare(tally.n_added)
-    became = library_report(changes, library.carry_out(changes, plan.dataset, removes=request.removes_vanished))
+    changes = plan.in_place_library.compare(tally.n_added)
+    became = library_report(
+        changes, in_place_library.carry_out(changes, plan.dataset, removes=request.removes_vanished)
+    )
     progress = tally.progress(plan.source)
     progress["counts"] |= became.as_json()
     jobs.keep_progress(job, progress | {"vanished_files": became.vanished[:MOST_NAMES_KEPT]})
@@ -172,7 +174,7 @@ def _report(
         n_labelled=tally.n_labelled,
         refused=refused_by(job.refusals.order_by("pk"), watch.refused_ids),
         ignored=ignored_by(plan.source, rule),
-        library=became,
+        in_place_library=became,
         warning=warning_of(rule),
     )
 

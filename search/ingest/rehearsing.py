@@ -5,7 +5,7 @@ Files are read whole, hashed and checked by their headers; that a picture is dam
 
 from __future__ import annotations
 
-from search.ingest import importing, library, requests, rows
+from search.ingest import importing, in_place_library, requests, rows
 from search.ingest.reporting import Report, library_report, refused_by
 from search.ingest.requests import Request
 from search.models import Image
@@ -20,8 +20,10 @@ def rehearse(request: Request, bars: Bars) -> Report:
     source = requests.open_request(request)
     rule = requests.rule_of(request, source)
     dataset = requests.known_dataset_of(request)
-    found = library.Library(dataset.pk or 0, source.folders) if request.in_place else None
-    plan = rows.Plan(dataset=dataset, source=source, rule=importing.of_files(rule), split=request.split, library=found)
+    found = in_place_library.Library(dataset.pk or 0, source.folders) if request.in_place else None
+    plan = rows.Plan(
+        dataset=dataset, source=source, rule=importing.of_files(rule), split=request.split, in_place_library=found
+    )
     tally = rows.Tally()
     refused_ids = _read(plan, tally, bars)
     importing.check_tally(tally, source, rule, is_dry=True)
@@ -36,7 +38,7 @@ def rehearse(request: Request, bars: Bars) -> Report:
         n_labelled=tally.n_labelled,
         refused=refused_by(tally.refusals, refused_ids),
         ignored=importing.ignored_by(source, rule),
-        library=library_report(found.compare(tally.n_added), n_removed=0) if found else None,
+        in_place_library=library_report(found.compare(tally.n_added), n_removed=0) if found else None,
         warning=importing.warning_of(rule),
     )
 
@@ -47,8 +49,8 @@ def _read(plan: rows.Plan, tally: rows.Tally, bars: Bars) -> set[int]:
     refused_ids: set[int] = set()
     for chunk in rows.chunks(plan.source):
         candidates = rows.examine_all(plan, tally, chunk)
-        if plan.library is not None:
-            plan.library.note(candidates)
+        if plan.in_place_library is not None:
+            plan.in_place_library.note(candidates)
         contents = {one.sha256 for one in candidates}
         known = Image.objects.filter(dataset_id=plan.dataset.pk, sha256__in=contents)
         statuses = {sha256: (pk, status) for sha256, pk, status in known.values_list("sha256", "pk", "status")}

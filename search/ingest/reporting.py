@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from search.exports.cells import as_csv
 from search.ingest.errors import CannotImport
-from search.ingest.library import Changes
+from search.ingest.in_place_library import Changes
 from search.models import Image, Job, Refusal
 from search.work.jobs import standing
 
@@ -60,7 +60,7 @@ class Report:
     n_labelled: int
     refused: list[dict[str, str]]
     ignored: dict[str, int] = field(default_factory=dict)
-    library: LibraryReport | None = None
+    in_place_library: LibraryReport | None = None
     warning: str = ""
 
     @property
@@ -79,7 +79,7 @@ class Report:
             "pending": self.n_pending,
             "refused": self.refused,
             "ignored": self.ignored,
-            **(self.library.as_json() if self.library else {}),
+            **(self.in_place_library.as_json() if self.in_place_library else {}),
             **({"dry_run": True} if self.is_dry else {}),
         }
 
@@ -98,7 +98,7 @@ def library_report(changes: Changes, n_removed: int) -> LibraryReport:
 
 def as_dict(report: Report, seconds: float) -> dict[str, Any]:
     """Return all there is to tell of an import that a command has carried out."""
-    vanished = {"vanished_files": report.library.vanished} if report.library else {}
+    vanished = {"vanished_files": report.in_place_library.vanished} if report.in_place_library else {}
     return {**report.as_json(), "seconds": round(seconds, 2), **vanished}
 
 

@@ -10,11 +10,11 @@ from django.db import transaction
 
 from embeddings import images
 from search.holding import hold
-from search.ingest import library
+from search.ingest import in_place_library
 from search.ingest.errors import DatasetDeleted
 from search.ingest.examining import Candidate, Rule, SplitChoice, examine
+from search.ingest.in_place_library import Library
 from search.ingest.inserting import insert
-from search.ingest.library import Library
 from search.ingest.marks import Marks
 from search.ingest.sidecars import SidecarRefused
 from search.ingest.sources import Found, Source
@@ -35,11 +35,11 @@ class Plan:
     source: Source
     rule: Rule
     split: SplitChoice = "auto"
-    library: Library | None = None  # of files that stay in place
+    in_place_library: Library | None = None  # of files that stay in place
 
     @property
     def in_place(self) -> bool:
-        return self.library is not None
+        return self.in_place_library is not None
 
 
 @dataclass
@@ -84,8 +84,8 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
             if not hold(plan.dataset.pk):
                 raise DatasetDeleted
             Refusal.objects.bulk_create(_of(job, refusal) for refusal in tally.refusals if refusal.pk is None)
-            if plan.library is not None:
-                library.move(plan.library.note(candidates))
+            if plan.in_place_library is not None:
+                in_place_library.move(plan.in_place_library.note(candidates))
             inserted = insert(plan.dataset, job, candidates, in_place=plan.in_place)
             tally.n_added += inserted.n_added
             tally.n_unchanged += len(candidates) - inserted.n_added

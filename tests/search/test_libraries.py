@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from search import trash
-from search.ingest import importing, library, rows
+from search.ingest import importing, in_place_library, rows
 from search.ingest.rehearsing import rehearse
 from search.ingest.reporting import LibraryReport
 from search.models import Dataset, Image, Job
@@ -43,7 +43,7 @@ def request(*paths: Path, **options: Any) -> importing.Request:
 
 
 def run(*paths: Path, **options: Any) -> LibraryReport:
-    report = importing.run(request(*paths, **options), Bars(quiet=True)).library
+    report = importing.run(request(*paths, **options), Bars(quiet=True)).in_place_library
     assert report is not None
     return report
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_reached_has_not_vanished(folder: Path, monkeypatch: pyte
     def refuse(path: str) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(library, "os", SimpleNamespace(stat=refuse, path=os.path))
+    monkeypatch.setattr(in_place_library, "os", SimpleNamespace(stat=refuse, path=os.path))
     assert told(run(folder, removes_vanished=True)) == (0, 0, 0, 0, 0)
 
 
@@ -210,7 +210,7 @@ def test_an_image_whose_file_was_lost_gets_another_try_where_it_is_found(folder:
 def test_an_import_of_copies_leaves_a_library_alone(folder: Path) -> None:
     (folder / "warm/red.png").rename(folder / "warm/crimson.png")
     report = importing.run(request(folder, in_place=False), Bars(quiet=True))
-    assert report.library is None
+    assert report.in_place_library is None
     assert "new" not in report.as_json()
     assert "pictures/warm/red.png" in sources()
 
@@ -231,9 +231,9 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(folder: Path) -> None:
     before = list(Image.objects.order_by("pk").values())
     dry = rehearse(request(folder), Bars(quiet=True))
     assert list(Image.objects.order_by("pk").values()) == before
-    assert dry.library is not None
-    assert (dry.n_added, told(dry.library)) == (2, (1, 1, 1, 1, 0))
-    assert run(folder) == dry.library
+    assert dry.in_place_library is not None
+    assert (dry.n_added, told(dry.in_place_library)) == (2, (1, 1, 1, 1, 0))
+    assert run(folder) == dry.in_place_library
 
 
 def test_removing_what_vanished_needs_a_library(tmp_path: Path) -> None:

@@ -157,8 +157,8 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
                 f"{report.n_unchanged} unchanged, {report.n_labelled} labelled, {report.n_embedded} embedded, "
                 f"{len(report.refused)} refused in {seconds:.1f} s."
             )
-        if report.library:
-            self._tell_library(report.library)
+        if report.in_place_library:
+            self._tell_library(report.in_place_library)
         if report.n_pending:
             write(f"{report.n_pending} wait for the workers. Watch them: /jobs/{report.job_id}/")
         if report.ignored:
