@@ -34,7 +34,9 @@ from search.work import jobs, queue
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
-LEASE = timedelta(minutes=5)
+# A killed worker's images wait this long for the next one; a worker that is only slow says meanwhile that it lives.
+LEASE = timedelta(seconds=90)
+_SECONDS_TO_RENEWAL = 20.0
 # A picture that was begun so often and never finished takes its worker down with it.
 MAX_ATTEMPTS = 3
 N_TAGS = 5
@@ -102,7 +104,11 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     started = time.perf_counter()
     done: list[tuple[_Task, images.Prepared]] = []
     refused: list[tuple[_Task, images.RefusedImage]] = []
+    renewed = started
     for task in tasks:
+        if time.perf_counter() - renewed > _SECONDS_TO_RENEWAL:
+            _renew(tasks)
+            renewed = time.perf_counter()
         try:
             size = network.spec.input_size
             source = originals.source(task.file, task.in_place_path)
@@ -176,6 +182,12 @@ def _claim(image_ids: Sequence[int]) -> list[_Task]:
         for job_id in {task.job_id for task in given_up if task.job_id}:
             jobs.settle(job_id)
     return [_task(row[:6], is_new=True) for row in rows if row[6] <= MAX_ATTEMPTS]
+
+
+def _renew(tasks: list[_Task]) -> None:
+    """Hold for another while what is still being worked on."""
+    held = Image.objects.filter(pk__in=[task.id for task in tasks if task.is_new], status=Image.Status.PENDING)
+    held.update(leased_until=timezone.now() + LEASE)
 
 
 def forget(image_ids: Sequence[int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -133,6 +134,16 @@ class Site:
             url = f"http://127.0.0.1:{port}"
             wait_for(lambda: answers(f"{url}/healthz"), "the web server")
             yield url
+
+
+def api_client() -> Any:
+    """Return the module that docs/ gives to readers."""
+    spec = importlib.util.spec_from_file_location("client", ROOT / "docs" / "client.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def answers(url: str) -> bool:

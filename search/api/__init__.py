@@ -5,7 +5,7 @@
 
 from ninja.openapi.docs import Swagger
 
-from search.api import datasets, encoders, evaluations, images, jobs, problems, searching
+from search.api import datasets, duplicates, encoders, evaluations, images, jobs, problems, searching
 from search.api import uploading as uploading  # adds its address to those of the images
 from search.api.describing import DescribedAPI, JsonOnly
 
@@ -19,6 +19,7 @@ api = DescribedAPI(
 problems.handle(api)
 api.add_router("/v1/search", searching.router)
 api.add_router("/v1/datasets", datasets.router)
+api.add_router("/v1/datasets", duplicates.router)
 api.add_router("/v1", images.router)
 api.add_router("/v1/jobs", jobs.router)
 api.add_router("/v1/encoders", encoders.router)

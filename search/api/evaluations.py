@@ -12,7 +12,7 @@ from pydantic import Field
 
 from search.api import fields
 from search.api.access import ANYBODY, JOBS, READING, seen_dataset
-from search.api.fields import Body, Cursor, Limit, page_of
+from search.api.fields import WHOLE, Body, Cursor, Limit, page_of
 from search.api.jobs import JobOut
 from search.api.problems import Problem, refusals
 from search.asking.examples import LARGEST_ID
@@ -65,8 +65,8 @@ class EvaluationIn(Body):
     queries_dataset: Name = ""
     queries_split: AnySplit = ""
     gallery_split: AnySplit = ""
-    max_queries: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    max_queries: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = 10_000
+    seed: Annotated[int, Field(ge=0, lt=2**32), WHOLE] = 0
 
 
 @router.get(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from django.db.models import Model, QuerySet
 from ninja import Path, Query, Schema
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from search.asking.examples import LARGEST_ID
 from search.models import Image
@@ -20,7 +20,15 @@ Tag = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$", min_length=1, max_length=
 Tags = Annotated[list[Tag], Field(max_length=50)]
 Split = Literal["none", "train", "val", "test"]
 Status = Literal["pending", "ready", "refused"]
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+
+
+def _whole(value: object) -> object:
+    """Return 7 for 7.0: JSON has one kind of number, and some programs write every one with a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
 Cursor = Annotated[
     int | None, Query(None, ge=0, le=LARGEST_ID, description="`next_cursor` of the page before; none for the first.")
 ]

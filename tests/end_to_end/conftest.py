@@ -26,14 +26,14 @@ def site() -> Iterator[Site]:
     # Not below pytest's own folder, which every pytest that root starts closes to the user that Postgres runs as.
     with tempfile.TemporaryDirectory(prefix="imgsim-site-") as place:
         site = Site(Path(place))
-        site.manage("migrate", "-v0")
-        _install(site)
+        migrate_and_install(site)
         with site.servers():
             yield site
 
 
-def _install(site: Site) -> None:
-    """Install mobilenet_v2 from the copy that is kept; of several processes that run tests, one makes that."""
+def migrate_and_install(site: Site) -> None:
+    """Make the tables, and install mobilenet_v2 from the copy that is kept; of several processes, one makes that."""
+    site.manage("migrate", "-v0")
     kept, installed = CACHE / "mobilenet_v2", site.var / "encoders" / "mobilenet_v2"
     with (CACHE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -10,6 +10,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from embeddings import images
 from search import embedding, encoders
 from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs, missing, queue, reconciling
@@ -46,6 +47,24 @@ def test_an_image_that_stopped_its_worker_three_times_is_refused(encoder: Encode
     assert embedding.embed(encoder, [image.pk]).n_embedded == 0
     image.refresh_from_db()
     assert (image.status, image.error_code) == ("refused", "crashed")
+
+
+def test_a_slow_batch_is_held_for_as_long_as_it_takes(
+    encoder: Encoder, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = [add_image(colour, embedded=False) for colour in ("red", "blue")]
+    prepare = images.prepare
+    left: list[timedelta] = []
+
+    def prepare_slowly(*args: Any, **options: Any) -> images.Prepared:
+        left.append(min(Image.objects.values_list("leased_until", flat=True)) - timezone.now())
+        Image.objects.update(leased_until=timezone.now())  # as if its time had gone by
+        return prepare(*args, **options)
+
+    monkeypatch.setattr(embedding, "_SECONDS_TO_RENEWAL", 0.0)
+    monkeypatch.setattr(images, "prepare", prepare_slowly)
+    assert embedding.embed(encoder, [image.pk for image in batch]).n_embedded == 2
+    assert min(left) > embedding.LEASE / 2
 
 
 def test_an_error_gives_the_images_back_at_once(

@@ -1,31 +1,24 @@
 """The client in docs/, run against a real server."""
 
-import importlib.util
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from search import embedding, tokens
 from search.models import Encoder, Image
 from tests.conftest import png
+from tests.running import api_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
-def client() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("client", settings.BASE_DIR / "docs" / "client.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def client() -> Any:
+    return api_client()
 
 
 @pytest.fixture
@@ -51,7 +44,7 @@ def at_once(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("at_once")
 def test_it_uploads_finds_labels_deletes_and_restores(
-    client: ModuleType, live_server: Any, secret: str, picture: Path, add_image: Callable[..., Image]
+    client: Any, live_server: Any, secret: str, picture: Path, add_image: Callable[..., Image]
 ) -> None:
     others = [add_image(colour).pk for colour in ("darkred", "blue")]
     server = client.ImgSim(live_server.url, secret)
@@ -70,7 +63,7 @@ def test_it_uploads_finds_labels_deletes_and_restores(
 
 
 @pytest.mark.usefixtures("at_once")
-def test_it_goes_on_from_page_to_page(client: ModuleType, live_server: Any, dataset: Any) -> None:
+def test_it_goes_on_from_page_to_page(client: Any, live_server: Any, dataset: Any) -> None:
     Image.objects.bulk_create(
         Image(dataset=dataset, sha256=f"{n:064}", source=f"{n}.png", format="PNG", width=1, height=1, n_bytes=1)
         for n in range(120)
@@ -80,7 +73,7 @@ def test_it_goes_on_from_page_to_page(client: ModuleType, live_server: Any, data
 
 @pytest.mark.usefixtures("at_once")
 def test_it_is_a_program_too(
-    client: ModuleType, live_server: Any, secret: str, picture: Path, capsys: pytest.CaptureFixture[str]
+    client: Any, live_server: Any, secret: str, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client.main(live_server.url, secret, "Birds", str(picture))
     client.main(live_server.url, secret, "Birds", str(picture))

@@ -1,0 +1,262 @@
+"""A hundred thousand pictures through the workers, while pages are looked at and processes are killed.
+
+The pictures are parts of given photos, mirrored and brightened, so that each has another content. The floor is the bare
+loop of `importing`, on samples of the same pictures before and after. Memory is the resident set of each process of the
+site, the largest that was seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, suppress
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageEnhance, ImageOps
+
+from benchmarks import report
+from benchmarks.importing import BATCH_SIZE, pool_of, read_contents, run_floor
+from benchmarks.site import ROOT, arguments, fresh_site, pictures_of, say
+from tests.running import Site
+
+LONG_EDGE = 348
+N_FLOOR = 40 * BATCH_SIZE
+PARTS = 5  # of the import, whose rates are told apart
+_SECONDS_BETWEEN_LOOKS = 2.0
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--pictures-wanted", type=int, default=100_000, metavar="N", help="default: 100000")
+    parser.add_argument("--kills", type=int, default=4, help="of command and worker by turns (default: 4)")
+    options = parser.parse_args()
+    with fresh_site(options.var) as site:
+        made = site.var / f"made-{options.pictures_wanted}"
+        _make(read_contents(pictures_of(options.pictures, site)), made, options.pictures_wanted)
+        with pool_of(site) as pool:
+            before = _floor(pool, made, 0)
+            watched = _import(site, made, options)
+            after = _floor(pool, made, 1)
+    _tell(options, watched, before, after)
+
+
+def _make(photos: list[bytes], folder: Path, n: int) -> None:
+    """Write n pictures into folders of a thousand; those that are there already stay."""
+    if (folder / "made").exists():
+        return
+    say(f"making {n} pictures of {len(photos)} photos")
+    with ProcessPoolExecutor() as pool:
+        jobs = [(photos[k % len(photos)], folder / f"{k // 1000:03d}" / f"{k:06d}.jpg", k) for k in range(n)]
+        for _ in pool.map(_write_one, jobs, chunksize=200):
+            pass
+    (folder / "made").touch()
+
+
+def _write_one(job: tuple[bytes, Path, int]) -> None:
+    content, path, seed = job
+    draw = random.Random(seed)
+    picture = Image.open(BytesIO(content)).convert("RGB")
+    width, height = picture.size
+    share = draw.uniform(0.6, 1.0)
+    left, top = draw.uniform(0, 1 - share) * width, draw.uniform(0, 1 - share) * height
+    part = picture.crop((int(left), int(top), int(left + share * width), int(top + share * height)))
+    part.thumbnail((LONG_EDGE, LONG_EDGE))
+    part = ImageOps.mirror(part) if draw.random() < 0.5 else part
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ImageEnhance.Brightness(part).enhance(draw.uniform(0.8, 1.2)).save(path, "JPEG", quality=draw.randint(80, 90))
+
+
+def _floor(pool: ProcessPoolExecutor, folder: Path, place: int) -> float:
+    """Return the pictures a second of the bare loop, on a sample of the pictures."""
+    paths = sorted(folder.glob("*/*.jpg"))
+    sample = paths[place::2][: min(N_FLOOR, len(paths) // 2)]
+    contents = [path.read_bytes() for path in sample]
+    run_floor(pool, contents[:BATCH_SIZE])
+    started = time.perf_counter()
+    run_floor(pool, contents)
+    return len(contents) / (time.perf_counter() - started)
+
+
+class Watch:
+    """Looks at the site while it imports: how far it is, what its processes hold, how long its pages take."""
+
+    def __init__(self, site: Site, url: str) -> None:
+        self.site, self.url = site, url
+        self.ready: list[tuple[float, int]] = []
+        self.memory: dict[str, int] = {}  # largest resident bytes by kind of process
+        self.pages: list[float] = []
+        self.failed_pages: list[str] = []
+        self.had_index_early = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look_often, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look_often(self) -> None:
+        while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
+            self._look()
+
+    def _look(self) -> None:
+        ((n_ready, n_pending),) = self.site.sql(
+            "SELECT count(*) FILTER (WHERE status = 'ready'), count(*) FILTER (WHERE status = 'pending') "
+            "FROM search_image"
+        )
+        self.ready.append((time.perf_counter(), n_ready))
+        if n_pending and self.site.sql("SELECT 1 FROM pg_class WHERE starts_with(relname, 'embedding_hnsw_')"):
+            self.had_index_early = True
+        for kind, resident in _processes(self.site.var):
+            self.memory[kind] = max(self.memory.get(kind, 0), resident)
+        if n_ready:
+            ((image_id,),) = self.site.sql("SELECT id FROM search_image WHERE status = 'ready' LIMIT 1")
+            self._visit(f"/?image={image_id}")
+
+    def _visit(self, address: str) -> None:
+        started = time.perf_counter()
+        try:
+            with urllib.request.urlopen(self.url + address, timeout=30) as response:
+                response.read()
+        except OSError as error:
+            self.failed_pages.append(f"{address}: {error}")
+            return
+        self.pages.append((time.perf_counter() - started) * 1000)
+
+
+def _processes(var: Path) -> list[tuple[str, int]]:
+    """Return the processes of a site: what each is, and the bytes of memory that only it holds or shares."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            is_ours = str(var) in command or str(var).encode() in (folder / "environ").read_bytes()
+            if is_ours and "large_import" not in command:
+                pages = int((folder / "statm").read_text().split()[1])
+                found.append((_kind(command), pages * os.sysconf("SC_PAGE_SIZE")))
+    return found
+
+
+def _kind(command: str) -> str:
+    names = ("celery", "gunicorn", "import_images", "postgres", "redis")
+    return next((name for name in names if name in command), "other")
+
+
+def _import(site: Site, folder: Path, options: argparse.Namespace) -> dict[str, object]:
+    """Import all of it with a worker and the page beside; kill the command or the worker now and then."""
+    moments = sorted(random.Random(0).uniform(0.05, 0.95) for _ in range(options.kills))
+    with ExitStack() as stack:
+        url = stack.enter_context(site.web())
+        worker = stack.enter_context(ExitStack())
+        process = worker.enter_context(site.worker(beat=True))
+        watch = stack.enter_context(Watch(site, url))
+        started = time.perf_counter()
+        command = _command(site, folder)
+        for number, moment in enumerate(moments):
+            if not _wait_until(watch, command, moment * options.pictures_wanted):
+                break
+            say(f"kill {number + 1} at {watch.ready[-1][1]} ready")
+            if number % 2:
+                os.killpg(process.pid, signal.SIGKILL)
+                worker.close()
+                process = worker.enter_context(site.worker(beat=True))
+            else:
+                command.kill()
+                command.wait()
+                command = _command(site, folder)
+        out, _ = command.communicate()
+        seconds = time.perf_counter() - started
+        said = json.loads(out.splitlines()[-1])
+        return {"said": said, "seconds": seconds, "watch": watch, "state": _state(site)}
+
+
+def _command(site: Site, folder: Path) -> subprocess.Popen[str]:
+    arguments = ["import_images", str(folder), "--dataset", "large", "--wait", "--json"]
+    return subprocess.Popen(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=site.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _wait_until(watch: Watch, command: subprocess.Popen[str], n_ready: float) -> bool:
+    while command.poll() is None:
+        if watch.ready and watch.ready[-1][1] >= n_ready:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _state(site: Site) -> dict[str, int]:
+    """Return what the rows and files say at the end."""
+    ((images, contents, ready, vectors),) = site.sql(
+        "SELECT count(*), count(DISTINCT sha256), count(*) FILTER (WHERE status = 'ready'), "
+        "(SELECT count(*) FROM search_embedding) FROM search_image"
+    )
+    media = site.var / "media"
+    return {
+        "images": images,
+        "contents": contents,
+        "ready": ready,
+        "vectors": vectors,
+        "originals": sum(1 for path in (media / "originals").rglob("*") if path.is_file()),
+        "indexes": len(site.sql("SELECT 1 FROM pg_class WHERE starts_with(relname, 'embedding_hnsw_')")),
+    }
+
+
+def _tell(options: argparse.Namespace, watched: dict[str, object], before: float, after: float) -> None:
+    watch, state = watched["watch"], watched["state"]
+    assert isinstance(watch, Watch)
+    assert isinstance(state, dict)
+    # From the first ready picture to the last: the index is built afterwards.
+    done = [(at, n) for at, n in watch.ready if n]
+    end = next(at for at, n in done if n == done[-1][1])
+    rate = (done[-1][1] - done[0][1]) / (end - done[0][0])
+    floor = (before + after) / 2
+    report.tell(
+        f"Import of {state['images']} pictures with {options.kills} kills",
+        [
+            {"what": "bare loop before, after, pictures/s", "value": f"{before:.0f}, {after:.0f}"},
+            {"what": "import, pictures/s until the last is ready", "value": f"{rate:.0f}"},
+            {"what": "ratio", "value": f"{rate / floor:.2f}"},
+            {"what": "by fifths, pictures/s", "value": ", ".join(f"{one:.0f}" for one in _rates(done))},
+            {"what": "whole command with its index, s", "value": f"{watched['seconds']:.0f}"},
+            *({"what": f"memory of {k}, MB", "value": f"{v / 1e6:.0f}"} for k, v in sorted(watch.memory.items())),
+            {"what": "page meanwhile, ms p50, p95", "value": _page_times(watch)},
+            {"what": "pages that failed", "value": str(len(watch.failed_pages))},
+            {"what": "index before the end", "value": str(watch.had_index_early)},
+            {"what": "at the end", "value": ", ".join(f"{n} {what}" for what, n in state.items())},
+        ],
+    )
+
+
+def _page_times(watch: Watch) -> str:
+    return f"{report.median(watch.pages):.0f}, {report.percentile(watch.pages, 0.95):.0f}" if watch.pages else "none"
+
+
+def _rates(done: list[tuple[float, int]]) -> list[float]:
+    """Return the pictures a second in each fifth of the pictures."""
+    bounds = [done[-1][1] * part / PARTS for part in range(PARTS + 1)]
+    marks = [next(one for one in done if one[1] >= bound) for bound in bounds]
+    return [(n - m) / max(at - then, 1e-9) for (then, m), (at, n) in itertools.pairwise(marks)]
+
+
+if __name__ == "__main__":
+    main()
