@@ -4,12 +4,13 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 PHOTOS ?=
 TESTS ?=
+IN_PARALLEL := --numprocesses=3 --dist=loadfile --no-loadscope-reorder  # one waits while two work
 VAR := $(or $(IMGSIM_VAR),var)
 VENV_PYTHON := .venv/bin/python
 CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("ImgSim needs Python 3.11 or newer, and this is " \
 	+ sys.version.split()[0] + ". Name another: make PYTHON=python3.12")
 
-.PHONY: help setup setup-dev demo test lint translations screenshot bench clean
+.PHONY: help setup setup-dev demo test test-all lint translations screenshot bench clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -25,9 +26,13 @@ setup-dev:  ## make .venv with what the tests and linters need on top
 demo: setup  ## start everything on this machine (PORT=8001, PHOTOS=~/Pictures, HOST=0.0.0.0)
 	@exec $(VENV_PYTHON) manage.py demo --host "$(HOST)" --port "$(PORT)" $(if $(PHOTOS),--photos "$(PHOTOS)")
 
-test: setup-dev  ## run every test, the browser's too (TESTS="tests/search -k upload" for some)
+test: setup-dev  ## run the tests, the browser's too (TESTS="tests/search -k upload" for some)
 	@$(VENV_PYTHON) -m imgsim_site.chromium
-	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
+	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),-m "not thorough" $(IN_PARALLEL))
+
+test-all: setup-dev  ## run those too that take long and show in more places what others show in one
+	@$(VENV_PYTHON) -m imgsim_site.chromium
+	@exec $(VENV_PYTHON) -m pytest -q $(IN_PARALLEL)
 
 screenshot: setup-dev  ## take the pictures of README and docs/tour.md anew
 	@KEEP_SCREENSHOT=1 $(VENV_PYTHON) -m pytest -q tests/browser -k screenshot

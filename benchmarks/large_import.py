@@ -158,7 +158,8 @@ def _kind(command: str) -> str:
 
 def _import(site: Site, folder: Path, options: argparse.Namespace) -> dict[str, object]:
     """Import all of it with a worker and the page beside; kill the command or the worker now and then."""
-    moments = sorted(random.Random(0).uniform(0.05, 0.95) for _ in range(options.kills))
+    draw = random.Random(0)
+    moments = sorted(draw.uniform(0.05, 0.95) for _ in range(options.kills))
     with ExitStack() as stack:
         url = stack.enter_context(site.web())
         worker = stack.enter_context(ExitStack())

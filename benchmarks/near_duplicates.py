@@ -151,7 +151,7 @@ def _tells(phashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answers:
-    """What pictures find in a gallery, a set of places each: by each of RULES, and as `search.duplicates` judges."""
+    """What pictures find in a gallery, a set of places each: by each of RULES, and as the search page judges."""
 
     by_rule: dict[str, list[set[int]]]
     by_search: list[set[int]]
@@ -227,8 +227,8 @@ def _answers(asking: Pictures, gallery: Pictures, without: NDArray[np.int64] | N
 
 
 def _found_by_search(query: Grey, gallery: Sequence[Grey], distances: Distances, bits: Bits) -> set[int]:
-    """Return what `search.duplicates` takes for the query's picture. distances, bits: (n_gallery,)."""
-    from search.duplicates import LIKELY_BITS, LOOKED_AT, SURE_BITS  # here: it needs the settings of a site
+    """Return what `search.asking.duplicates` takes for the query's picture. distances, bits: (n_gallery,)."""
+    from search.asking.duplicates import LIKELY_BITS, LOOKED_AT, SURE_BITS  # here: it needs the settings of a site
 
     by_bits = [place for place in np.argsort(bits, kind="stable").tolist() if bits[place] <= LIKELY_BITS]
     sure = {place for place in by_bits if bits[place] <= SURE_BITS}

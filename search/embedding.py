@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from embeddings import images
 from embeddings.encoder import Encoder as Network
 from embeddings.encoder import HeadedEncoder
-from search import encoders, heads
+from search import encoders
 from search import vectors as stored_vectors
 from search.bulk import bulk_cursor
+from search.encoders import heads
 from search.files import originals, storage
 from search.metrics import batches
 from search.models import Embedding, Encoder, Image
@@ -113,6 +114,8 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
             size = network.spec.input_size
             source = originals.source(task.file, task.in_place_path)
             done.append((task, images.prepare(source, input_size=size, thumbnail=task.is_new)))
+        except originals.StorageSilent:
+            raise  # all of them wait until it answers
         except images.RefusedImage as error:
             refused.append((task, error))
     for task, prepared in done:

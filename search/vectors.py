@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from search.bulk import bulk_cursor
-from search.holding import hold_those_of
+from search.curating.holding import hold_those_of
 from search.models import Encoder
 
 

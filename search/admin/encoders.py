@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from search import encoders, removing
+from search import encoders
 from search.admin.rows import MadeElsewhere, count_of
+from search.encoders import removing
 from search.language import wording
 from search.language.numbers import whole
 from search.models import Embedding, Encoder

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from search import embedding, encoders
 from search.admin.rows import MadeElsewhere, count_of
-from search.holding import deleting
+from search.curating.holding import deleting
 from search.language import wording
 from search.language.numbers import whole
 from search.models import Dataset, Embedding, Encoder, Image

@@ -8,10 +8,11 @@ from django.http import HttpRequest
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
-from search import selecting, tokens
+from search import tokens
 from search.api.problems import Problem
 from search.asking.examples import LARGEST_ID
 from search.asking.scope import visible_images
+from search.curating import selecting
 from search.models import ApiToken, Dataset, Image
 
 _SAFE = ("GET", "HEAD", "OPTIONS")

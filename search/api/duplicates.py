@@ -11,12 +11,12 @@ from django.urls import reverse
 from ninja import Path, Router, Schema, Status
 from pydantic import Field
 
-from search import selecting
 from search.api import fields
 from search.api.access import JOBS, READING_OWN, WRITING, own_dataset
 from search.api.fields import Body, Cursor, ImageOut, Limit, image_out, page_of
 from search.api.jobs import JobOut
 from search.api.problems import Problem, refusals
+from search.curating import selecting
 from search.encoders import NoEncoder
 from search.models import DuplicateReview
 from search.reviewing import deciding, running

@@ -11,12 +11,13 @@ from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from embeddings.images import RefusedImage, rendition
-from search import encoders, galleries, selecting, trash, vectors
+from search import encoders, vectors
 from search.api import fields
 from search.api.access import ANYBODY, READING, WRITING, own_image, seen_dataset, seen_image
 from search.api.fields import Body, Cursor, ImageOut, Limit, image_out, page_of
 from search.api.problems import Problem, refusals
 from search.asking.examples import LARGEST_ID
+from search.curating import browsing, selecting, trash
 from search.exports.pictures import RENDITION_EDGE
 from search.models import Encoder, Image
 
@@ -73,7 +74,7 @@ class Filters(Schema):
 def list_images(
     request: HttpRequest, slug: fields.Slug, filters: Annotated[Filters, Query(...)], cursor: Cursor, limit: Limit
 ) -> dict[str, Any]:
-    page = page_of(galleries.filtered(seen_dataset(request, slug), filters.dict()), cursor, limit)
+    page = page_of(browsing.filtered(seen_dataset(request, slug), filters.dict()), cursor, limit)
     return {**page, "items": [image_out(image) for image in page["items"]]}
 
 

@@ -79,7 +79,7 @@ def read_job(request: HttpRequest, job_id: JobId) -> dict[str, Any]:
 def stop_job(request: HttpRequest, job_id: JobId) -> Job:
     """Stop an import, a training or other long work: one that waits at once, one that runs in a moment.
 
-    What it made is kept. The removal of an encoder and the building of an index cannot be stopped.
+    What it made is kept. The removal of an encoder cannot be stopped.
     """
     job = _found(request, job_id)
     needed = {str(kind): permission for kind, permission in jobs.PERMISSIONS.items()}.get(job.kind)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from embeddings.images import RefusedImage
-from search import duplicates
+from search.asking import duplicates
+from search.asking.duplicates import Copies
 from search.asking.examples import Example, Mix
 from search.asking.queries import Query
-from search.duplicates import Copies
 from search.files import originals
 from search.models import Encoder, Image, IndexAudit
 from search.neighbours import MAX_HITS, Answer, Hit, Place, Scope, count, nearest

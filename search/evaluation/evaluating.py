@@ -14,10 +14,10 @@ from embeddings.evaluation import bootstrap, measuring, ranking
 from embeddings.evaluation.measuring import Measured
 from embeddings.evaluation.ranking import Struck
 from search import vectors
+from search.curating.holding import hold
 from search.evaluation import describing, learnt, timing
 from search.evaluation.leaks import Leaks
 from search.evaluation.protocol import CannotEvaluate, Pictures, Sides
-from search.holding import hold
 from search.models import Encoder, Evaluation, Job
 from search.quality import auditing, calibrating
 

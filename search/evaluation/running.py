@@ -12,9 +12,9 @@ from search import encoders
 from search.evaluation import evaluating, leaks, protocol
 from search.evaluation.protocol import CannotEvaluate, Protocol
 from search.models import Encoder, Evaluation, Job
-from search.progress import Bars
 from search.text import counted
 from search.work import jobs, queue
+from search.work.progress import Bars
 
 logger = logging.getLogger(__name__)
 

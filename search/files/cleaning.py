@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
+from search.curating.holding import deleting
 from search.files import storage
-from search.holding import deleting
 from search.models import Image
 
 

@@ -6,6 +6,9 @@ From a disk a file is named by its path, and read by whoever needs it; from else
 from __future__ import annotations
 
 import os
+import time
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -14,10 +17,15 @@ from django.core.files.storage import FileSystemStorage, storages
 from embeddings.images import RefusedImage
 
 
+class StorageSilent(RefusedImage):
+    """The storage does not answer: its pictures are not to blame, and can be read another time."""
+
+
 def source(name: str, in_place_path: str = "") -> bytes | Path:
     """Return a file of the storage, or the one in place where there is no name: its path, or its bytes.
 
-    Raises RefusedImage where its bytes cannot be fetched; of a path that leads nowhere whoever reads it does.
+    Raises RefusedImage where it is not in the storage, StorageSilent where that does not answer; of a path that leads
+    nowhere whoever reads it does.
     """
     if not name:
         return Path(in_place_path)
@@ -31,7 +39,7 @@ def source(name: str, in_place_path: str = "") -> bytes | Path:
         raise RefusedImage("unreadable", "The file cannot be read: No such file or directory.") from error
     except Exception as error:  # every client of a bucket has errors of its own
         reason = f"The file cannot be read: the storage does not answer ({type(error).__name__})."
-        raise RefusedImage("unreadable", reason) from error
+        raise StorageSilent("unreadable", reason) from error
     return content
 
 
@@ -40,8 +48,9 @@ def local_path(name: str, in_place_path: str = "") -> Path:
 
     A file that cannot be fetched has a path that leads nowhere.
     """
-    path = Path(settings.VAR) / "fetched" / name
+    path = _fetched() / name
     if name and path.is_file():  # by its name it is of the same content
+        os.utime(path)
         return path
     try:
         found = source(name, in_place_path)
@@ -53,3 +62,16 @@ def local_path(name: str, in_place_path: str = "") -> Path:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_bytes(found)
     return draft.replace(path)
+
+
+def remove_fetched(unused_for: timedelta = timedelta(days=1)) -> None:
+    """Remove what was fetched and not asked for since; not to be called while a training may read it."""
+    oldest = time.time() - unused_for.total_seconds()
+    for path in _fetched().rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < oldest:
+                path.unlink()
+
+
+def _fetched() -> Path:
+    return Path(settings.VAR) / "fetched"

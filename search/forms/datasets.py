@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from django import forms
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from search.curating.sharing import groups_offered, share
 from search.models import Dataset
 from search.text import is_storable
 
@@ -36,7 +35,7 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, user: AbstractBaseUser | AnonymousUser, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._user = user
-        self.groups_offered = _groups_of(user)
+        self.groups_offered = groups_offered(user)
         self.fields["groups"].queryset = self.groups_offered  # type: ignore[attr-defined]
         if getattr(user, "is_staff", False):
             owner = self.instance.owner if self.instance.pk else user
@@ -58,20 +57,15 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
         self.instance.owner = owner
         return name
 
-    def save(self, commit: bool = True) -> Dataset:
+    def save(self, commit: Literal[True] = True) -> Dataset:
         """Keep the dataset. Raises ValidationError where another one has got its name meanwhile."""
         if not self.instance.pk and "owner_name" not in self.fields:
             self.instance.owner_id = self._user.pk
-        others = list(self.instance.groups.difference(self.groups_offered)) if self.instance.pk else []
         try:
             with transaction.atomic():
-                saved = super().save(commit)
-                saved.groups.add(*others)
+                saved: Dataset = super().save(commit=False)
+                saved.save()
+                share(saved, self.cleaned_data["groups"], self._user)
         except IntegrityError as error:
             raise ValidationError(_("There is a dataset of this name already."), "unique") from error
         return saved
-
-
-def _groups_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Group]:
-    known = Group.objects.order_by("name")
-    return known if getattr(user, "is_staff", False) else known.filter(user=user.pk)

@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from embeddings.images.decoding import FORMATS
-from search.galleries import ORDERS
+from search.curating.browsing import ORDERS
 from search.models import Image
 
 _ANY = ("", _("Any"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from search import encoders
-from search.holding import hold
+from search.curating.holding import hold
 from search.ingest import inserting
 from search.ingest.errors import DatasetDeleted
 from search.ingest.examining import examine

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from search import encoders, indexing
-from search.holding import deleting
+from search.curating.holding import deleting
 from search.ingest import in_place_library, labels, requests, rows, waiting
 from search.ingest.errors import CannotImport, DatasetDeleted, ImportCancelled
 from search.ingest.examining import Rule
@@ -16,10 +16,10 @@ from search.ingest.requests import Request
 from search.ingest.sidecars import Sidecars
 from search.ingest.sources import Source
 from search.models import Dataset, Encoder, Job
-from search.progress import Bars
 from search.text import storable
 from search.work import jobs, missing, queue
 from search.work.local_workers import EmbeddingStopped, LocalWorkers
+from search.work.progress import Bars
 
 _SECONDS_BETWEEN_LOOKS = 0.3
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from django.db import connection
 
-from search import trash
 from search.bulk import batches, bulk_cursor
+from search.curating import trash
 from search.ingest.examining import Candidate
 from search.models import Dataset, Image
 
@@ -152,12 +152,15 @@ def carry_out(changes: Changes, dataset: Dataset, *, removes: bool) -> int:
 
 
 def _inherit(dataset: Dataset, image_ids: list[int], heirs: list[str]) -> None:
-    """Give the images of new contents the label, split and tags of the old ones, where they have none."""
+    """Give the images of new contents the label and split of the old ones, and their tags where they have none.
+
+    As for a file that has not changed: what somebody corrected is not lost by importing again.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE search_image heir SET label = CASE heir.label WHEN '' THEN old.label ELSE heir.label END,
-                   split = CASE heir.split WHEN 'none' THEN old.split ELSE heir.split END,
+            UPDATE search_image heir SET label = CASE old.label WHEN '' THEN heir.label ELSE old.label END,
+                   split = CASE old.split WHEN 'none' THEN heir.split ELSE old.split END,
                    tags = CASE WHEN heir.tags = '{}' THEN old.tags ELSE heir.tags END
             FROM unnest(%s::bigint[], %s::text[]) pair (id, sha256) JOIN search_image old ON old.id = pair.id
             WHERE heir.dataset_id = %s AND heir.sha256 = pair.sha256

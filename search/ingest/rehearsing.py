@@ -9,7 +9,7 @@ from search.ingest import importing, in_place_library, requests, rows
 from search.ingest.reporting import Report, library_report, refused_by
 from search.ingest.requests import Request
 from search.models import Image
-from search.progress import Bars
+from search.work.progress import Bars
 
 
 def rehearse(request: Request, bars: Bars) -> Report:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from embeddings import images
-from search.holding import hold
+from search.curating.holding import hold
 from search.ingest import in_place_library
 from search.ingest.errors import DatasetDeleted
 from search.ingest.examining import Candidate, Rule, SplitChoice, examine
@@ -19,9 +19,9 @@ from search.ingest.marks import Marks
 from search.ingest.sidecars import SidecarRefused
 from search.ingest.sources import Found, Source
 from search.models import Dataset, Image, Job, Refusal
-from search.pace import Pace
 from search.text import storable
 from search.work import jobs
+from search.work.pace import Pace
 
 CHUNK_SIZE = 256
 CHUNK_BYTES = 64_000_000

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from search.ingest.errors import CannotImport, DatasetDeleted
 from search.models import Dataset, Image
-from search.progress import Bars
 from search.work import queue, reconciling
 from search.work.local_workers import LocalWorkers
+from search.work.progress import Bars
 from search.work.queue import Turn
 
 _SECONDS_BETWEEN_LOOKS = 0.3

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from embeddings import judged_pairs
 from embeddings.judged_pairs import Judged, Pairs
-from search.holding import hold_those_of
+from search.curating.holding import hold_those_of
 from search.models import Dataset, Image, Mark
 
 if TYPE_CHECKING:

@@ -286,6 +286,7 @@ JOBS = (
     _("Embedded with %(name)s: %(n)s."),
     _("Not embedded: %(n)s."),
     _("Stopped. What was embedded stays."),
+    _("Stopped. Searches compare every vector until the index is built."),
     _("The index of %(name)s is built."),
     _("%(name)s is installed, and answers searches."),
     _("%(name)s is installed. Embed with it before it answers searches."),

@@ -9,8 +9,8 @@ from django.core.management.base import CommandParser
 from search.asking.scope import scope_of_command
 from search.evaluation.protocol import SPLITS, CannotEvaluate, Protocol
 from search.models import Dataset, Encoder
-from search.progress import Bars
 from search.work import filling
+from search.work.progress import Bars
 
 MAX_QUERIES = 10_000
 

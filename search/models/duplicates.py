@@ -35,6 +35,8 @@ class DuplicatePair(models.Model):
     n_bits = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
+        verbose_name = _("duplicate pair")
+        verbose_name_plural = _("duplicate pairs")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["dataset", "first", "second"], name="duplicate_pair_once"),
@@ -65,6 +67,8 @@ class DuplicateReview(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("decision about duplicates")
+        verbose_name_plural = _("decisions about duplicates")
         ordering = ["-created_at", "-pk"]
 
     def __str__(self) -> str:
@@ -87,6 +91,8 @@ class DuplicateDecision(models.Model):
     review = models.ForeignKey(DuplicateReview, on_delete=models.CASCADE, related_name="decisions")
 
     class Meta:
+        verbose_name = _("decided pair")
+        verbose_name_plural = _("decided pairs")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["dataset", "first_sha256", "second_sha256"], name="duplicate_decided_once"),

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q, QuerySet
 
-from search import trash
-from search.holding import deleting
+from search.curating import trash
+from search.curating.holding import deleting
+from search.curating.selecting import NotAllowed, datasets_of
 from search.models import Dataset, DuplicateDecision, DuplicatePair, DuplicateReview, Image
-from search.selecting import NotAllowed, datasets_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

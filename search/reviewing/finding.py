@@ -1,7 +1,8 @@
 """Which images of a dataset are the same picture: candidates from indexes, each pair of which is looked at.
 
 Candidates are what has the same content, perceptual hashes within a few bits of each other, and vectors among the
-nearest of each other. None of these is proof (see `search.duplicates`): small grey pictures are laid over each other.
+nearest of each other. None of these is proof (see `search.asking.duplicates`): small grey pictures are laid over each
+other.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from embeddings import hashes, kin
 from embeddings.images import RefusedImage, parts
 from search import encoders, neighbours, vectors
-from search.duplicates import FEWEST_ONES, LIKELY_BITS, SURE_BITS
+from search.asking.duplicates import FEWEST_ONES, LIKELY_BITS, SURE_BITS
 from search.files import originals
 from search.models import Dataset, DuplicatePair, Encoder, Image
 from search.models.galleries import bits_of

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from django.db.models import Q
 
+from search.curating.selecting import datasets_of
 from search.models import Dataset, DuplicateDecision, DuplicatePair, Image
-from search.selecting import datasets_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

@@ -12,11 +12,11 @@ from django.db import transaction
 
 from search import encoders
 from search.models import Dataset, Encoder, Job
-from search.progress import Bars
 from search.reviewing import finding, groups
 from search.reviewing.finding import Found, Stage
 from search.text import counted
 from search.work import jobs, queue
+from search.work.progress import Bars
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from search import encoders
 from search.models import Encoder, Job
-from search.progress import Bars
 from search.training import linear_head, requests, runs
 from search.training.dividing import CannotTrain
 from search.training.linear_head import HeadRequest
 from search.training.requests import Wanted
 from search.work import filling, jobs, missing, queue
 from search.work.local_workers import EmbeddingStopped
+from search.work.progress import Bars
 
 logger = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ from django.utils import timezone
 from embeddings.stored import StoredEncoder
 from embeddings.training.config import DRAWINGS_NAME
 from search.models import Dataset, Encoder, Job
-from search.progress import Bars
 from search.training.dividing import CannotTrain
 from search.training.requests import run_folder
 from search.work import jobs
+from search.work.progress import Bars
 
 _STOPPED = 3
 _SECONDS_BETWEEN_LOOKS = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from django.contrib import messages
 from django.core import signing
@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from search import encoders, selecting
+from search import encoders
 from search.asking.examples import LARGEST_ID
+from search.curating import selecting
 from search.forms.fields import IMAGE_ID
 from search.language import wording
 from search.models import Dataset, Image
@@ -22,8 +23,13 @@ from search.text import storable
 from search.views.choosing import MOST_MATCHING, address, back, back_from_undo
 from search.views.undoing import tell_with_undo
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
 _UNDO = "search.selecting.undo"
 _UNDO_SECONDS = 86_400
+# What a change can be taken back of: values of images, where they were, and copies that were made.
+_Changed = Literal["label", "tags", "split", "dataset", "copies"]
 _MOST_TAGS = 20
 
 
@@ -76,24 +82,24 @@ def _split(request: HttpRequest, images: list[Image]) -> HttpResponse:
 
 def _move(request: HttpRequest, images: list[Image]) -> HttpResponse:
     into = _into(request)
-    n_moved, n_there = selecting.move(_ids(images), into, request.user)
-    said = ngettext("%(n)d image was moved to %(dataset)s.", "%(n)d images were moved to %(dataset)s.", n_moved)
+    origins, n_there = selecting.move(_ids(images), into, request.user)
+    said = ngettext("%(n)d image was moved to %(dataset)s.", "%(n)d images were moved to %(dataset)s.", len(origins))
     if n_there:
         said += " " + ngettext("%(there)d was there already.", "%(there)d were there already.", n_there)
-    messages.success(request, said % {"n": n_moved, "dataset": into.name, "there": n_there})
-    return back(request)
+    said %= {"n": len(origins), "dataset": into.name, "there": n_there}
+    return _told(request, "dataset", origins, said)
 
 
 def _add(request: HttpRequest, images: list[Image]) -> HttpResponse:
     into = _into(request)
-    n_added, n_there, n_lost = selecting.add(_ids(images), into, request.user)
-    said = ngettext("%(n)d image was added to %(dataset)s.", "%(n)d images were added to %(dataset)s.", n_added)
+    copies, n_there, n_lost = selecting.add(_ids(images), into, request.user)
+    said = ngettext("%(n)d image was added to %(dataset)s.", "%(n)d images were added to %(dataset)s.", len(copies))
     if n_there:
         said += " " + ngettext("%(there)d was there already.", "%(there)d were there already.", n_there)
     if n_lost:
         said += " " + ngettext("%(lost)d could not be read.", "%(lost)d could not be read.", n_lost)
-    messages.success(request, said % {"n": n_added, "dataset": into.name, "there": n_there, "lost": n_lost})
-    return back(request)
+    said %= {"n": len(copies), "dataset": into.name, "there": n_there, "lost": n_lost}
+    return _told(request, "copies", dict.fromkeys(copies), said)
 
 
 def _discard(request: HttpRequest, images: list[Image]) -> HttpResponse:
@@ -124,14 +130,13 @@ CHANGES: dict[str, Callable[[HttpRequest, list[Image]], HttpResponse]] = {
 
 @require_POST
 def undo(request: HttpRequest) -> HttpResponse:
-    """Give images the labels, tags or splits back that they had before."""
-    named = request.POST.get("field", "label")
-    if named not in get_args(selecting.Field):
+    """Give images the labels, tags, splits or datasets back that they had before, or throw copies away."""
+    field = request.POST.get("field", "label")
+    if field not in get_args(_Changed):
         raise Http404("There is no such field.")
-    field = cast("selecting.Field", named)
     try:
         known = signing.loads(request.POST.get("labels", ""), salt=_salt(field), max_age=_UNDO_SECONDS)
-        n = selecting.give_back(field, {int(pk): value for pk, value in known.items()}, request.user)
+        n = _take_back(cast("_Changed", field), {int(pk): value for pk, value in known.items()}, request.user)
     except signing.BadSignature:
         messages.error(request, _("This can no longer be undone."))
     except selecting.NotAllowed:
@@ -158,7 +163,19 @@ def restore(request: HttpRequest) -> HttpResponse:
     return back_from_undo(request)
 
 
-def _told(request: HttpRequest, field: selecting.Field, before: dict[int, Any], said: str) -> HttpResponse:
+def _take_back(field: _Changed, before: dict[int, Any], user: AbstractBaseUser | AnonymousUser) -> int:
+    if field == "dataset":
+        return selecting.move_back(before, user)
+    if field == "copies":
+        return selecting.discard(list(before), user)
+    return selecting.give_back(field, before, user)
+
+
+def _told(request: HttpRequest, field: _Changed, before: dict[int, Any], said: str) -> HttpResponse:
+    """Say what was done, with a button that takes it back where anything was. before: what was before, by image."""
+    if not before:
+        messages.success(request, said)
+        return back(request)
     signed = signing.dumps({str(pk): value for pk, value in before.items()}, salt=_salt(field), compress=True)
     tell_with_undo(request, said, reverse("undo-labels"), labels=signed, field=field, back=address(request))
     return back(request)
@@ -169,6 +186,10 @@ def _given_back(field: str, n: int) -> str:
         return ngettext("%(n)d image has its old label again.", "%(n)d images have their old labels again.", n)
     if field == "tags":
         return ngettext("%(n)d image has its old tags again.", "%(n)d images have their old tags again.", n)
+    if field == "dataset":
+        return ngettext("%(n)d image is back where it was.", "%(n)d images are back where they were.", n)
+    if field == "copies":
+        return ngettext("%(n)d copy is deleted.", "%(n)d copies are deleted.", n)
     return ngettext("%(n)d image is in its old split again.", "%(n)d images are in their old splits again.", n)
 
 

@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from search import galleries
 from search.asking.examples import LARGEST_ID
 from search.asking.scope import visible_images
+from search.curating import browsing
 from search.forms.fields import IMAGE_ID
 from search.forms.galleries import GalleryForm
 from search.models import Dataset, Image
@@ -47,7 +47,7 @@ def _all_that_match(request: HttpRequest) -> list[Image]:
     form = GalleryForm(request.POST)
     if dataset is None or not form.is_valid():
         return []
-    found = list(galleries.filtered(dataset, form.cleaned_data)[: MOST_MATCHING + 1])
+    found = list(browsing.filtered(dataset, form.cleaned_data)[: MOST_MATCHING + 1])
     if len(found) > MOST_MATCHING:
         raise TooManyMatch(
             _("More than %(most)s images match. Narrow the filter, and do it in several steps.")

@@ -16,15 +16,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from search import selecting
 from search.asking.examples import LARGEST_ID
+from search.curating import selecting
+from search.curating.selecting import datasets_of
 from search.forms.fields import IMAGE_ID
 from search.models import Dataset, DuplicatePair, Image, Job
 from search.reviewing import deciding, running
 from search.reviewing.deciding import GroupChanged, LabelsDiffer
 from search.reviewing.groups import Group, groups_of
-from search.selecting import datasets_of
 from search.text import storable
+from search.views.guarding import of_own_dataset
 from search.views.undoing import tell_with_undo
 from search.work import jobs
 
@@ -45,9 +46,9 @@ class _Chosen:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def duplicates(request: HttpRequest, slug: str) -> HttpResponse:
+@of_own_dataset
+def duplicates(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """Show the groups of a dataset that wait for a decision; do what a button says."""
-    dataset = _own(request, slug)
     if request.method == "POST":
         action = _ACTIONS.get(request.POST.get("do", ""))
         if action is None:
@@ -72,9 +73,9 @@ def duplicates(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
-def compare(request: HttpRequest, slug: str, first: int, second: int) -> HttpResponse:
+@of_own_dataset
+def compare(request: HttpRequest, dataset: Dataset, first: int, second: int) -> HttpResponse:
     """Show two images of a dataset's duplicates beside or over each other, for browsers without scripts."""
-    dataset = _own(request, slug)
     ends = {"first": min(first, second), "second": max(first, second)}
     pair = get_object_or_404(DuplicatePair, dataset=dataset, **{f"{name}_id": pk for name, pk in ends.items()})
     own = Image.objects.filter(dataset__in=datasets_of(request.user)).in_bulk([first, second])
@@ -95,9 +96,9 @@ def compare(request: HttpRequest, slug: str, first: int, second: int) -> HttpRes
 
 @never_cache
 @require_safe
-def decisions(request: HttpRequest, slug: str) -> HttpResponse:
+@of_own_dataset
+def decisions(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """List what was decided about duplicates, the newest first."""
-    dataset = _own(request, slug)
     reviews = deciding.reviews_of(dataset, request.user)
     page = Paginator(reviews, DECISIONS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -106,11 +107,6 @@ def decisions(request: HttpRequest, slug: str) -> HttpResponse:
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
     }
     return render(request, "search/duplicates_decided.html", context)
-
-
-def _own(request: HttpRequest, slug: str) -> Dataset:
-    """Return a dataset that the user may change; for all others there is none."""
-    return get_object_or_404(datasets_of(request.user), slug=slug)
 
 
 def _n_added_since(dataset: Dataset, job: Job | None) -> int:

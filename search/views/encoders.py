@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from search import coverage, encoders, indexing, removing
+from search import encoders, indexing
+from search.encoders import coverage, removing
 from search.language import numbers
 from search.language.wording import told
 from search.models import Dataset, Encoder, Evaluation

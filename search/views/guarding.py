@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 
-from search import selecting
+from search.curating import selecting
 from search.models import Dataset
 
 P = ParamSpec("P")

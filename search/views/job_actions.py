@@ -12,13 +12,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from search import embedding, encoders, trash
-from search.evaluation import protocol, running
+from embeddings.specs import UnknownEncoder
+from search import embedding, encoders
+from search.curating import trash
+from search.encoders.installing import CannotInstall
 from search.evaluation.protocol import CannotEvaluate
 from search.language import wording
 from search.language.numbers import whole
 from search.models import Image, Job
 from search.views.guarding import staff_only
+from search.work import repeating
 from search.work.jobs import PERMISSIONS, cancel
 from search.work.missing import send
 
@@ -30,14 +33,13 @@ _WHEN_STOPPED = {
     Job.Kind.TRAIN: gettext_lazy("It stops in a moment, and keeps what its last whole epoch gave."),
     Job.Kind.EVALUATE: gettext_lazy("It stops in a moment, and keeps the encoders that are evaluated."),
     Job.Kind.EMBED: gettext_lazy("It stops in a moment, and what was embedded stays."),
+    Job.Kind.INDEX: gettext_lazy("It stops in a moment. Searches compare every vector until the index is built."),
     Job.Kind.INSTALL: gettext_lazy("It stops after the step that it is at, and installs nothing."),
     Job.Kind.DUPLICATES: gettext_lazy("It stops in a moment. What was found before is kept."),
 }
 
-
-def may_repeat(user: User | AnonymousUser, job: Job) -> bool:
-    """Return whether a job can be carried out once more, and by this user."""
-    return job.kind == Job.Kind.EVALUATE and job.is_over and user.has_perm("search.add_evaluation")
+# Why something cannot be done once more.
+_UNREPEATABLE = (repeating.CannotRepeat, CannotEvaluate, CannotInstall, UnknownEncoder, encoders.NoEncoder)
 
 
 def n_to_discard(user: User | AnonymousUser, job: Job) -> int:
@@ -72,17 +74,18 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @staff_only
 def repeat(request: HttpRequest, pk: int) -> HttpResponse:
-    """Carry out an evaluation once more, as a new job."""
-    if not request.user.has_perm("search.add_evaluation"):
-        raise PermissionDenied("You may not begin evaluations.")
-    old = get_object_or_404(Job, pk=pk, kind=Job.Kind.EVALUATE, state__in=Job.OVER)
+    """Have what a job did done once more, as a new job."""
+    old = Job.objects.filter(pk=pk, kind__in=list(repeating.PERMISSIONS), state__in=Job.OVER).first()
+    needed = [repeating.PERMISSIONS[old.kind]] if old else list(repeating.PERMISSIONS.values())
+    if not any(request.user.has_perm(one) for one in needed):
+        raise PermissionDenied("You may not begin this once more.")
+    if old is None:
+        raise Http404("There is no such job that could be begun once more.")
     try:
-        new = running.begin(protocol.from_parameters(old.parameters), old.parameters["encoders"], request.user)
-    except (CannotEvaluate, encoders.NoEncoder) as error:
+        return redirect(repeating.repeat(old, request.user))
+    except _UNREPEATABLE as error:
         messages.error(request, wording.told(error))
         return redirect(old)
-    running.send(new)
-    return redirect(new)
 
 
 @require_POST

@@ -17,10 +17,11 @@ from search.models import Encoder, Image, Job
 from search.training import runs
 from search.training.curves import curves
 from search.views.guarding import staff_only
-from search.views.job_actions import may_repeat, n_discarded, n_to_discard
+from search.views.job_actions import n_discarded, n_to_discard
 from search.work import queue
 from search.work.advance import advance
 from search.work.jobs import Standing, may_stop, standing
+from search.work.repeating import may_repeat
 
 PER_PAGE = 50
 MAX_REFUSALS = 500

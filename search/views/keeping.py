@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from search import selecting, trash
+from search.curating import selecting, trash
 from search.forms.datasets import DatasetForm
 from search.models import Dataset
 from search.views.guarding import of_own_dataset
@@ -79,18 +78,9 @@ def restore(request: HttpRequest) -> HttpResponse:
     """Take a dataset back that was deleted within the last day."""
     text = request.POST.get("dataset", "")
     # Nobody sees what is in the trash, so that what is none of one's own is told like what is not there.
-    own = deleted_by(request)
-    dataset = next((one for one in own if str(one.pk) == text), None)
+    dataset = next((one for one in trash.datasets_of(request.user) if str(one.pk) == text), None)
     if dataset is None:
         raise Http404("There is no such deleted dataset.")
     back = trash.restore_dataset(dataset)
     messages.success(request, _("%(name)s is back.") % {"name": back.name})
     return redirect(back)
-
-
-def deleted_by(request: HttpRequest) -> list[Dataset]:
-    """Return the datasets that were deleted within the last day and that the visitor may take back, latest first."""
-    if not request.user.is_authenticated:
-        return []
-    mine = Q() if request.user.has_perm("search.delete_dataset") else Q(owner_id=request.user.pk)
-    return list(Dataset.everything.filter(mine, trashed_at__isnull=False, trash_of=None).order_by("-trashed_at"))

@@ -15,11 +15,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from embeddings.images import RefusedImage
-from search import encoders, galleries, selecting
+from search import encoders
 from search.asking import beside, examples, queries, words
 from search.asking.examples import Example, Mix, NothingWanted, UnknownImage, Wish
 from search.asking.results import find
 from search.asking.scope import visible_images
+from search.curating import browsing, selecting
 from search.forms.searching import SORTS, SearchForm
 from search.forms.sending import LinkForm, SentForm, UploadForm
 from search.language import wording
@@ -188,7 +189,7 @@ def _context(request: HtmxRequest, form: SearchForm) -> dict[str, Any]:
         "form": form,
         "asked": form.address(offset=None, after=None),
         "own_datasets": selecting.datasets_of(request.user),
-        "labels": galleries.labels(dataset) if dataset else [],
+        "labels": browsing.labels(dataset) if dataset else [],
         "allow_links": settings.ALLOW_LINKS,
     }
 
@@ -217,8 +218,8 @@ def _start_page(request: HtmxRequest, form: SearchForm, *, notice: str = "", sta
 
 def _starters(user: User | AnonymousUser) -> list[Image]:
     """Return some pictures to begin with, taken in turn from the datasets that the user sees."""
-    samples = [gallery.samples for gallery in galleries.galleries(Dataset.objects.visible_to(user)[:N_STARTERS])]
-    in_turn = [row[i] for i in range(galleries.N_SAMPLES) for row in samples if i < len(row)]
+    samples = [gallery.samples for gallery in browsing.galleries(Dataset.objects.visible_to(user)[:N_STARTERS])]
+    in_turn = [row[i] for i in range(browsing.N_SAMPLES) for row in samples if i < len(row)]
     return in_turn[:N_STARTERS]
 
 

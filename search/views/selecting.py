@@ -10,9 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from search import selecting
 from search.asking import files
 from search.asking.results import find
+from search.curating import selecting
 from search.exports.cells import as_csv
 from search.forms.searching import SearchForm
 from search.language import wording

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from embeddings.specs import SPECS, EncoderSpec, UnknownEncoder
-from search import encoders, installing, removing
-from search.installing import CannotInstall
+from search import encoders
+from search.encoders import installing, removing
+from search.encoders.installing import CannotInstall
+from search.encoders.removing import CannotRemove
 from search.language.wording import told
 from search.models import Dataset, Encoder, Job
-from search.removing import CannotRemove
 from search.views.guarding import staff_only
 from search.work import embedding_jobs
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 from embeddings.encoder import HeadedEncoder
-from search import encoders, heads, indexing
+from search import encoders, indexing
+from search.encoders import heads
 from search.models import Encoder, Job
-from search.progress import Bars
 from search.work import embedding_jobs, index_builds, jobs, queue
 from search.work.local_workers import EmbeddingStopped, LocalWorkers
 from search.work.missing import missing_ids, n_missing, send, turn_of
+from search.work.progress import Bars
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ def fill(
         jobs.finish(job, embedding_jobs.told(len(missing) - n_left, encoder, n_left))
     if indexing.is_worthwhile(encoder) and (here or waits):
         bars.move("indexing", 0, 1, f"building the index of {encoder.name}")
-        index_builds.build(encoder, report=lambda _: None)
+        with suppress(index_builds.BuildStopped):
+            index_builds.build(encoder, report=lambda _: None)
     return Filled(n_missing=len(missing), n_left=n_left, job=job)
 
 

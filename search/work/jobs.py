@@ -35,6 +35,7 @@ PERMISSIONS = {
     Job.Kind.TRAIN: "search.add_encoder",
     Job.Kind.EVALUATE: "search.add_evaluation",
     Job.Kind.EMBED: "search.change_encoder",
+    Job.Kind.INDEX: "search.change_encoder",
     Job.Kind.INSTALL: "search.add_encoder",
     Job.Kind.DUPLICATES: "search.change_image",
 }

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from search import encoders, indexing, neighbours, trash
+from search import encoders, indexing, neighbours
 from search.bulk import batches
+from search.curating import trash
 from search.embedding import BATCH_SIZE
-from search.files import arriving, storage
+from search.files import arriving, originals, storage
 from search.models import Encoder, Image, Job
 from search.quality import auditing, calibrating
 from search.work import embedding_jobs, index_builds, jobs, queue
@@ -22,6 +23,7 @@ from search.work.queue import Turn
 
 logger = logging.getLogger(__name__)
 
+_UPKEEP = (Job.Kind.EMBED, Job.Kind.INDEX, Job.Kind.INSTALL, Job.Kind.REMOVE)
 # At most so many images are sent again in one sweep; the next one, a minute later, sends the following.
 MOST_SENT = 20_000
 
@@ -47,6 +49,8 @@ def reconcile() -> Swept:
         n_ended += jobs.settle(job_id)
     n_ended += embedding_jobs.sweep()
     arriving.remove_leftovers()
+    if not Job.objects.filter(kind=Job.Kind.TRAIN).exclude(state__in=Job.OVER).exists():
+        originals.remove_fetched()
     _send_waiting()
     try:
         default = encoders.default()
@@ -69,7 +73,7 @@ def _send_waiting() -> None:
         (Turn.LATER, embedding_queue): {
             Job.Kind.EVALUATE: queue.send_evaluate,
             Job.Kind.DUPLICATES: queue.send_find_duplicates,
-            **dict.fromkeys((Job.Kind.EMBED, Job.Kind.INSTALL, Job.Kind.REMOVE), queue.send_upkeep),
+            **dict.fromkeys(_UPKEEP, queue.send_upkeep),
         },
     }
     for (turn, name), senders in places.items():
@@ -82,7 +86,7 @@ def _send_waiting() -> None:
 def after_load(default: Encoder) -> int:
     """Build the indexes that are worthwhile and missing; send ready images to the other encoders. Return how many."""
     for encoder in Encoder.objects.all():
-        if indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder) and index_builds.build(encoder):
+        if _lacks_index(encoder) and _build(encoder):
             auditing.audit(encoder)
     calibrating.learn_rarity(default)
     if queue.n_waiting(Turn.LATER) != 0:
@@ -93,6 +97,17 @@ def after_load(default: Encoder) -> int:
         send(encoder, ids)
         n_sent += len(ids)
     return n_sent
+
+
+def _lacks_index(encoder: Encoder) -> bool:
+    return indexing.is_worthwhile(encoder) and not indexing.is_valid(encoder) and not index_builds.was_stopped(encoder)
+
+
+def _build(encoder: Encoder) -> bool:
+    try:
+        return index_builds.build(encoder)
+    except index_builds.BuildStopped:
+        return False
 
 
 def _send_pending(encoder: Encoder) -> int:

@@ -1,15 +1,16 @@
-"""What workers do with encoders because somebody has asked for it, each as a job."""
+"""What workers do with encoders and their indexes because somebody has asked for it, each as a job."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from search import installing, removing
+from search.encoders import installing, removing
 from search.models import Job
-from search.work import filling, jobs
+from search.work import filling, index_builds, jobs
 
 _WORK: dict[str, Callable[[Job], None]] = {
     Job.Kind.EMBED: filling.carry_out_for_worker,
+    Job.Kind.INDEX: index_builds.carry_out_for_worker,
     Job.Kind.INSTALL: installing.carry_out_for_worker,
     Job.Kind.REMOVE: removing.carry_out_for_worker,
 }

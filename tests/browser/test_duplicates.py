@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from search.models import Dataset, Image
-from search.progress import Bars
 from search.reviewing import running
+from search.work.progress import Bars
 from tests.browser.steps import PHONE
 from tests.pictures import photo, saved
 

@@ -128,7 +128,9 @@ def look(page: Page, paths: list[str]) -> list[str]:
     return broken + broken_rules(page)
 
 
-@pytest.mark.parametrize("options", [{}, PHONE | DARK], ids=["desktop-light", "phone-dark"])
+@pytest.mark.parametrize(
+    "options", [{}, pytest.param(PHONE | DARK, marks=pytest.mark.thorough)], ids=["desktop-light", "phone-dark"]
+)
 def test_no_page_breaks_a_serious_rule_of_wcag(
     signed_in: OpenPage, open_page: OpenPage, pages: list[str], options: dict[str, Any]
 ) -> None:

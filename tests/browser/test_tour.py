@@ -18,10 +18,10 @@ from playwright.sync_api import Page, expect
 
 from embeddings import sample
 from embeddings.sample import SamplePicture
-from search import installing
+from search.encoders import installing
 from search.ingest import importing
 from search.models import Image
-from search.progress import Bars
+from search.work.progress import Bars
 from tests.browser.steps import DARK, PHONE, choose, heading, point
 
 OpenPage = Callable[..., Page]

@@ -20,8 +20,12 @@ def few(site: Site, pictures: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.mark.parametrize(
     ("preset", "options"),
     [
-        ("mobilenet-classifier", ["--epochs", "2"]),
-        ("fine-tune", ["--epochs", "2", "--frozen-epochs", "1", "--n-trainable-layers", "20"]),
+        pytest.param("mobilenet-classifier", ["--epochs", "2"], marks=pytest.mark.thorough),
+        pytest.param(
+            "fine-tune",
+            ["--epochs", "2", "--frozen-epochs", "1", "--n-trainable-layers", "20"],
+            marks=pytest.mark.thorough,
+        ),
         ("conv-autoencoder", ["--epochs", "1", "--input-size", "64"]),
     ],
 )

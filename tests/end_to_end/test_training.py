@@ -24,6 +24,7 @@ def state_of(site: Site, job: int) -> str:
     return str(state)
 
 
+@pytest.mark.thorough
 def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, pictures: Path) -> None:
     command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "tiny", "--epochs", "12"]
     with subprocess.Popen(

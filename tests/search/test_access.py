@@ -149,10 +149,10 @@ TABLE = [
     Door("export-file", ("slug", "'zip'"), answers=OWN),
     Door("deleted", ("slug",), answers=OWN),
     Door("deleted-thumbnail", ("slug", "image", "version"), answers="404 404 403 404 403 404"),
-    Door("duplicates", ("slug",), answers="404 404 404 200 404 200"),
-    Door("duplicates", ("slug",), "post", "404 404 404 303 404 303", "do=find"),
-    Door("duplicate-decisions", ("slug",), answers="404 404 404 200 404 200"),
-    Door("compare-duplicates", ("slug", "image", "other"), answers="404 404 404 404 404 404"),
+    Door("duplicates", ("slug",), answers=OWN),
+    Door("duplicates", ("slug",), "post", "404 404 403 303 403 303", "do=find"),
+    Door("duplicate-decisions", ("slug",), answers=OWN),
+    Door("compare-duplicates", ("slug", "image", "other"), answers="404 404 403 404 403 404"),
     Door("evaluate", ("slug",), answers="302 403 403 403 403 200"),
     Door("evaluate", ("slug",), "post", answers="302 403 403 403 403 200"),
     Door("comparison", ("slug",), answers=SEES),
@@ -203,6 +203,7 @@ TABLE = [
     Door("api-1:read_dataset", ("slug",), answers=SEES),
     Door("api-1:change_dataset", ("slug",), "patch", BY_TOKEN, '{"description": "Plants"}'),
     Door("api-1:delete_dataset", ("slug",), "delete", "401 404 403 204 403 204"),
+    Door("api-1:restore_dataset", ("slug",), "post", BY_TOKEN),
     Door("api-1:list_images", ("slug",), answers=SEES),
     Door("api-1:list_duplicates", ("slug",), answers=BY_TOKEN),
     Door("api-1:find_duplicates", ("slug",), "post", "401 404 403 202 403 202", "{}"),
@@ -327,7 +328,7 @@ def test_absent_and_forbidden_look_alike(world: World) -> None:
 def test_the_admin_is_for_staff_with_rights(world: World, role: str) -> None:
     client = signed_in(world.users[role])
     wanted = {"superuser": 200, "staff": 403}.get(role, 302)
-    for name in ("dataset", "image", "encoder", "job", "evaluation"):
+    for name in ("dataset", "image", "encoder", "job", "evaluation", "duplicatepair", "duplicatereview"):
         assert client.get(f"/admin/search/{name}/").status_code == wanted
 
 

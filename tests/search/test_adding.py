@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from embeddings.images import RefusedImage
-from search import trash
+from search.curating import trash
 from search.ingest.adding import add
 from search.ingest.errors import DatasetDeleted
 from search.models import Dataset, Encoder, Image, Job

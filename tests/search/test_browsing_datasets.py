@@ -138,6 +138,29 @@ def test_images_are_moved_with_their_vectors(client: Client, add_image: AddImage
     moved = Image.objects.get(pk=images[0].pk)
     assert (moved.dataset, moved.label, moved.split) == (other, "warm", "test")
     assert Embedding.objects.get(image=moved).dataset_id == other.pk
+    assert "1 image is back where it was." in press_undo(client, page)
+    assert list(own.images.order_by("pk")) == images
+    assert Embedding.objects.get(image=moved).dataset_id == own.pk
+
+
+def test_images_come_back_only_into_what_is_still_ones_own(
+    client: Client, add_image: AddImage, own: Dataset, ann: User
+) -> None:
+    other = Dataset.objects.create(name="Other", owner=ann)
+    page = change(client, "move", [add_image("red", dataset=own)], into="other")
+    Dataset.objects.filter(pk=own.pk).update(owner=None)
+    assert "Nothing was changed." in press_undo(client, page)
+    assert other.images.count() == 1
+
+
+def test_copies_are_made_and_thrown_away_again(client: Client, add_image: AddImage, own: Dataset, ann: User) -> None:
+    other = Dataset.objects.create(name="Other", owner=ann)
+    images = [add_image("red", dataset=own), add_image("blue", dataset=own)]
+    page = change(client, "add", images, into="other")
+    assert other.images.count() == 2
+    assert "Undo" not in change(client, "add", images, into="other")
+    assert "2 copies are deleted." in press_undo(client, page)
+    assert (own.images.count(), other.images.count()) == (2, 0)
 
 
 @pytest.mark.parametrize("do", ["tag", "untag", "split", "move", "discard", "embed"])

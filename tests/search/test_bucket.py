@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from moto import mock_aws
 
 from embeddings.images import RefusedImage
 from imgsim_site.storage_url import storage_of
+from search import embedding
 from search.files import originals
 from search.models import Image
 from search.reviewing import finding
@@ -69,6 +71,19 @@ def test_what_is_gone_from_a_bucket_is_refused_in_words(bucket: Any, db: None) -
         originals.source("originals/1/ab/none.png")
 
 
+def test_while_a_bucket_does_not_answer_images_wait(
+    bucket: Any, add_image: Any, encoder: Any, monkeypatch: Any
+) -> None:
+    image = add_image("red", embedded=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(storages["default"].__class__, "open", lambda *_: 1 / 0)
+        with pytest.raises(originals.StorageSilent):
+            embedding.embed(encoder, [image.pk])
+    image.refresh_from_db()
+    assert (image.status, image.n_attempts, image.leased_until) == (Image.Status.PENDING, 0, None)
+    assert embedding.embed(encoder, [image.pk]).n_embedded == 1
+
+
 def test_a_training_reads_from_a_path_what_a_bucket_has(bucket: Any) -> None:
     name = storages["default"].save("originals/1/ab/abc.png", _content(b"picture"))
     path = originals.local_path(name)
@@ -76,6 +91,11 @@ def test_a_training_reads_from_a_path_what_a_bucket_has(bucket: Any) -> None:
     storages["default"].delete(name)
     assert originals.local_path(name) == path
     assert not originals.local_path("originals/1/ab/none.png").exists()
+    originals.remove_fetched()
+    assert path.exists()
+    os.utime(path, (0, 0))
+    originals.remove_fetched()
+    assert not path.exists()
 
 
 def _content(content: bytes) -> Any:

@@ -14,8 +14,8 @@ from pgvector import HalfVector
 from PIL import ImageEnhance, ImageOps
 from PIL.Image import Image as PillowImage
 
-from search import duplicates
-from search.duplicates import LIKELY_BITS, SURE_BITS, Copies
+from search.asking import duplicates
+from search.asking.duplicates import LIKELY_BITS, SURE_BITS, Copies
 from search.models import Dataset, Embedding, Encoder, Image
 from search.neighbours import Scope, nearest
 from tests.pictures import photo, saved

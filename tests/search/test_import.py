@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 from search.ingest import importing, rows, waiting
 from search.ingest.errors import CannotImport
 from search.models import Dataset, Embedding, Image, Job, Refusal
-from search.progress import Bars
 from search.work import jobs, queue
+from search.work.progress import Bars
 from tests.conftest import png
 from tests.fakes import ColourNetwork
 

@@ -11,13 +11,12 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from search import pace, progress
 from search.ingest import importing, rows
 from search.ingest.errors import ImportCancelled
 from search.models import Dataset, Image, Job
-from search.pace import Pace
-from search.progress import Bars
-from search.work import jobs, queue
+from search.work import jobs, pace, progress, queue
+from search.work.pace import Pace
+from search.work.progress import Bars
 from tests.conftest import png
 
 pytestmark = pytest.mark.usefixtures("encoder")

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import translation
 
-from search import galleries
+from search.curating import browsing
 from search.models import Dataset, Encoder, Image, IndexAudit, Job, Refusal
 from search.quality import auditing
 from search.quality.calibrating import Scale
@@ -75,7 +75,7 @@ def test_counts_have_their_plurals_and_numbers_their_points(
     add_image("blue")
     assert "2 Bilder<" in client.get("/datasets/", headers=GERMAN).text
     counts = {Dataset.objects.get().pk: {Image.Status.READY: 12_345, Image.Status.PENDING: 1_234}}
-    monkeypatch.setattr(galleries, "counts", lambda ids: counts)
+    monkeypatch.setattr(browsing, "counts", lambda ids: counts)
     page = client.get("/datasets/", headers=GERMAN).text
     assert "13.579 Bilder" in page
     assert '<progress max="13579" value="12345"' in page

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from search import trash
+from search.curating import trash
 from search.ingest import importing, in_place_library, rows
 from search.ingest.rehearsing import rehearse
 from search.ingest.reporting import LibraryReport
 from search.models import Dataset, Image, Job
-from search.progress import Bars
+from search.work.progress import Bars
 from tests.conftest import png
 from tests.fakes import ColourNetwork
 
@@ -82,12 +82,12 @@ def test_a_changed_file_is_a_new_image_that_inherits(folder: Path) -> None:
     assert told(run(folder)) == (0, 0, 0, 0, 0)
 
 
-def test_what_the_new_content_is_called_stays(folder: Path) -> None:
-    Image.objects.update(label="old", split="train")
+def test_what_somebody_corrected_stays_though_the_content_changes(folder: Path) -> None:
+    Image.objects.update(label="corrected", split="train")
     write(folder / "warm/red.png", "tomato")
     run(folder, labels="folder", split="val")
     image = Image.objects.get(source="pictures/warm/red.png", trashed_at=None)
-    assert (image.label, image.split) == ("warm", "val")
+    assert (image.label, image.split) == ("corrected", "train")
 
 
 def test_a_moved_file_is_not_embedded_again(folder: Path, network: ColourNetwork) -> None:

@@ -15,7 +15,7 @@ from search.ingest.several import STDIN, open_sources
 from search.ingest.sources import SourceMissing
 from search.management.commands.import_images import Command
 from search.models import Dataset, Image, Job
-from search.progress import Bars
+from search.work.progress import Bars
 from tests.conftest import png
 
 

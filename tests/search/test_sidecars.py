@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from search import embedding
 from search.ingest import importing
 from search.models import Dataset, Image
-from search.progress import Bars
+from search.work.progress import Bars
 from tests.conftest import png
 from tests.fakes import ColourNetwork
 

@@ -10,8 +10,8 @@ from search.ingest import waiting
 from search.ingest.errors import CannotImport
 from search.ingest.waiting import Watch
 from search.models import Encoder, Image
-from search.progress import Bars
 from search.work import queue
+from search.work.progress import Bars
 
 AddImage = Callable[..., Image]
 

@@ -20,13 +20,13 @@ from tests.running import ROOT
 # Raised with a sentence that a page may show, or kept in a job.
 TELLING = set(
     "RefusedImage LinkRefused _malformed NoEncoder CannotTrain CannotEvaluate RunStopped EvaluationStopped "
-    "QueryExpired NothingWanted UnknownImage CannotKeep CannotFind FindingStopped".split()
+    "QueryExpired NothingWanted UnknownImage CannotKeep CannotFind FindingStopped BuildStopped CannotRepeat".split()
 )
 KEEPING = {"fail", "finish", "failing"}
 PLACES = (
-    "embeddings/images search/asking/examples.py search/asking/queries.py search/embedding.py search/encoders.py "
+    "embeddings/images search/asking/examples.py search/asking/queries.py search/embedding.py search/encoders "
     "search/evaluation search/ingest search/judging/marks.py search/links "
-    "search/reviewing search/training search/work/jobs.py"
+    "search/reviewing search/training search/work"
 ).split()
 
 

@@ -131,6 +131,7 @@ def test_it_says_each_step_and_ctrl_c_ends_every_process(start_demo: Callable[..
     assert processes_of(demo.var) == []
 
 
+@pytest.mark.thorough
 def test_sigterm_to_the_demo_alone_ends_every_process(start_demo: Callable[..., RunningDemo], port: int) -> None:
     demo = start_demo(port)
     demo.wait_for("ImgSim is ready")
@@ -157,6 +158,7 @@ def test_a_second_one_says_what_runs_and_leaves_it_alone(start_demo: Callable[..
     assert first.process.poll() is None
 
 
+@pytest.mark.thorough
 def test_it_starts_again_after_the_demo_was_killed_and_its_children_were_not(
     start_demo: Callable[..., RunningDemo], port: int
 ) -> None:

@@ -27,5 +27,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if options["again"]:
             indexing.drop(encoder)
-        built = index_builds.build(encoder, report=self.stdout.write)
+        try:
+            built = index_builds.build(encoder, report=self.stdout.write)
+        except index_builds.BuildStopped as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"The index of {encoder.name} was built." if built else "Nothing had to be built.")

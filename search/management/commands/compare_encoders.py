@@ -18,9 +18,9 @@ from search.evaluation.comparing import COLUMNS, Comparison
 from search.evaluation.protocol import CannotEvaluate, Protocol
 from search.management import protocol_options
 from search.models import Encoder, Evaluation
-from search.progress import Bars
 from search.reports import exporting
 from search.work.local_workers import EmbeddingStopped
+from search.work.progress import Bars
 
 # What writes the file of an option.
 WRITERS = {"csv": exporting.as_csv, "markdown": exporting.as_markdown, "html": exporting.as_html}

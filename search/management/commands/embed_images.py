@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
-from search.progress import Bars
 from search.work import filling
 from search.work.local_workers import EmbeddingStopped
+from search.work.progress import Bars
 
 
 class Command(BaseCommand):

@@ -15,10 +15,10 @@ from search.evaluation import running
 from search.evaluation.protocol import CannotEvaluate
 from search.management import protocol_options
 from search.models import Evaluation, Job
-from search.progress import Bars
 from search.reports import exporting
 from search.text import counted
 from search.work.local_workers import EmbeddingStopped
+from search.work.progress import Bars
 
 # What took no part, one of it and many.
 LEFT_OUT = {

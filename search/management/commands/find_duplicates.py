@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
 from search.models import Dataset, Job
-from search.progress import Bars
 from search.reviewing import running
 from search.reviewing.running import Report
 from search.text import counted
+from search.work.progress import Bars
 
 
 class Command(BaseCommand):

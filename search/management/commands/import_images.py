@@ -20,7 +20,7 @@ from search.ingest.reporting import LibraryReport, Report, as_dict, as_text, kin
 from search.ingest.requests import Request
 from search.ingest.sources import SourceMissing
 from search.paths import NoSuchHome, user_path
-from search.progress import Bars
+from search.work.progress import Bars
 
 _MOST_NAMES_TOLD = 20
 

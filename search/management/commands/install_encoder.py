@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 
 from embeddings import specs
-from search import encoders, installing
+from search import encoders
+from search.encoders import installing
 from search.paths import NoSuchHome, user_path
 
 

@@ -13,7 +13,7 @@ from search.encoders import NoEncoder
 from search.ingest import importing
 from search.ingest.errors import CannotImport
 from search.ingest.requests import Request
-from search.progress import Bars
+from search.work.progress import Bars
 
 DATASETS = {"Sample photographs": "photographs", "Sample drawings": "drawings"}
 

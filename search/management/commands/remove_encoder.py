@@ -8,11 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from search import encoders, removing
+from search import encoders
+from search.encoders import removing
+from search.encoders.removing import CannotRemove, Losses
 from search.models import Encoder
-from search.progress import Bars
-from search.removing import CannotRemove, Losses
 from search.text import counted
+from search.work.progress import Bars
 
 
 class Command(BaseCommand):

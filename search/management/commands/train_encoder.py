@@ -15,12 +15,12 @@ from embeddings.specs import UnknownEncoder
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
 from search.models import Dataset, Job
-from search.progress import Bars
 from search.training import preview, requests, running
 from search.training.dividing import CannotTrain
 from search.training.requests import Wanted
 from search.training.runs import RunStopped
 from search.work.local_workers import EmbeddingStopped
+from search.work.progress import Bars
 
 FAILURES = (CannotTrain, RunStopped, EmbeddingStopped, encoders.NoEncoder, UnknownDataset, UnknownEncoder)
 # Options that take the place of a field of the preset, by their type.

@@ -239,6 +239,7 @@ def test_a_picture_that_is_gone_is_an_error_in_words(samples: list[Sample], tmp_
     assert "/nowhere.png cannot be read any more" in json.loads(out.splitlines()[-1])["message"]
 
 
+@pytest.mark.thorough
 def test_in_16_bits_it_learns_as_well_and_the_encoder_is_exported_in_32(
     samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

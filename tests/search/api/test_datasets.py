@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 
 from search.models import Dataset, Image
 from tests.search.api.conftest import Program
@@ -51,6 +52,34 @@ def test_a_name_that_is_taken_is_refused(mine: Program) -> None:
 
 def test_who_may_not_make_datasets_is_told_so(program: MakeProgram, stranger: Any) -> None:
     assert program(stranger).post("/datasets", name="Birds").status_code == 403
+
+
+def test_a_dataset_is_shared_with_groups_that_one_is_in(mine: Program, owner: Any, dataset: Dataset) -> None:
+    mates, others = Group.objects.create(name="mates"), Group.objects.create(name="others")
+    owner.groups.add(mates)
+    dataset.groups.add(others)
+    told = mine.patch("/datasets/colours", groups=["mates"]).json()
+    assert told["groups"] == ["mates", "others"]  # what somebody else gave stays
+    assert mine.patch("/datasets/colours", groups=["others"]).json()["code"] == "unknown_group"
+    assert mine.patch("/datasets/colours", groups=[]).json()["groups"] == ["others"]
+    assert mine.post("/datasets", name="Birds", groups=["mates"]).json()["groups"] == ["mates"]
+
+
+def test_groups_are_told_to_those_who_may_change_it(anybody: Program, dataset: Dataset) -> None:
+    dataset.groups.add(Group.objects.create(name="mates"))
+    assert anybody.get("/datasets/colours").json()["groups"] == []
+
+
+def test_a_deleted_dataset_is_taken_back(
+    mine: Program, program: MakeProgram, stranger: Any, add_image: AddImage
+) -> None:
+    add_image("red")
+    assert mine.delete("/datasets/colours").status_code == 204
+    assert program(stranger).post("/datasets/colours/restore").status_code == 404
+    told = mine.post("/datasets/colours/restore").json()
+    assert (told["slug"], told["n_ready"]) == ("colours", 1)
+    assert mine.post("/datasets/colours/restore").json() == told
+    assert program(stranger).post("/datasets/colours/restore").status_code == 403
 
 
 def test_what_is_left_out_of_a_change_stays(mine: Program) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from search.models import Dataset, Image
-from search.progress import Bars
 from search.reviewing import running
 from search.work import queue
+from search.work.progress import Bars
 from tests.search.api.conftest import Program
 from tests.search.reviewing.conftest import AddPicture, add_picture, whole  # noqa: F401 -- a fixture
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from search import trash
+from search.curating import trash
 from search.ingest.adding import add
 from search.models import Dataset, Image
 from tests.conftest import png

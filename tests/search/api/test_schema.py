@@ -48,9 +48,15 @@ def bearer(db: None) -> dict[str, str]:
     return {"Authorization": f"Bearer {made.secret}"}
 
 
-# What is of the right kind may still be no picture, or no vector of the encoder that is named.
+# What is of the right kind may still be no picture, no vector of the encoder that is named, no group.
 MEANS_MORE = [positive_data_acceptance]
-LABELS = {"POST /api/v1/search", "POST /api/v1/datasets/{slug}/images", "POST /api/v1/evaluations"}
+LABELS = {
+    "POST /api/v1/search",
+    "POST /api/v1/datasets",
+    "PATCH /api/v1/datasets/{slug}",
+    "POST /api/v1/datasets/{slug}/images",
+    "POST /api/v1/evaluations",
+}
 few = hypothesis.settings(
     max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
 )

@@ -9,13 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from search import trash
+from search.curating import trash
+from search.curating.selecting import NotAllowed
 from search.models import Dataset, DuplicateDecision, DuplicateReview, Embedding, Encoder, Image
-from search.progress import Bars
 from search.reviewing import deciding, running
 from search.reviewing.deciding import GroupChanged, LabelsDiffer
 from search.reviewing.groups import groups_of
-from search.selecting import NotAllowed
+from search.work.progress import Bars
 from tests.search.reviewing.conftest import AddPicture, whole
 
 

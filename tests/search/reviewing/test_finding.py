@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from PIL import ImageOps
 
-from search import trash
+from search.curating import trash
 from search.models import Dataset, DuplicatePair, Embedding, Encoder, Image, Job
-from search.progress import Bars
 from search.reviewing import finding, running
 from search.work import jobs, queue, reconciling
+from search.work.progress import Bars
 from tests.pictures import photo
 from tests.search.reviewing.conftest import AddPicture, whole
 

@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from search.models import Dataset, DuplicateReview, Image, Job
-from search.progress import Bars
 from search.reviewing import deciding, running
 from search.work import queue
+from search.work.progress import Bars
 from tests.search.reviewing.conftest import AddPicture, whole
 
 PAGE = "/datasets/colours/duplicates/"
@@ -49,16 +49,16 @@ def press(client: Client, do: str, **fields: Any) -> Any:
     return response
 
 
-def test_for_all_others_there_is_no_such_page(
+def test_they_are_for_those_who_may_change_the_dataset(
     client: Client, found: list[Image], dataset: Dataset, django_user_model: type[User]
 ) -> None:
     pages = [PAGE, f"{PAGE}decided/", f"{PAGE}{found[0].pk}-{found[1].pk}/"]
-    for user in (None, django_user_model.objects.create_user("bob")):
+    for user, answered in ((None, 302), (django_user_model.objects.create_user("bob"), 403)):
         if user:
             client.force_login(user)
-        assert {client.get(page).status_code for page in pages} == {404}
+        assert {client.get(page).status_code for page in pages} == {answered}
         for do in ("find", "keep", "keep-all", "suggested", "undo", "stop"):
-            assert client.post(PAGE, {"do": do, "group": ids(*found[:2]), "kept": found[0].pk}).status_code == 404
+            assert client.post(PAGE, {"do": do, "group": ids(*found[:2]), "kept": found[0].pk}).status_code == answered
         assert PAGE not in client.get(dataset.get_absolute_url()).text
     client.force_login(dataset.owner)
     assert {client.get(page).status_code for page in pages} == {200}

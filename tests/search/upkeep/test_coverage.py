@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from search import coverage, trash
+from search.curating import trash
+from search.encoders import coverage
 from search.models import Dataset, Encoder, Image
 from search.work import missing
 

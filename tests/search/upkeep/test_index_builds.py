@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from search import indexing, vectors
 from search.models import Dataset, Encoder, Image, Job
-from search.work import index_builds, jobs, reconciling
+from search.work import index_builds, jobs, reconciling, repeating, upkeep
 
 pytestmark = pytest.mark.django_db(transaction=True)  # an index is built outside transactions
 
@@ -72,6 +73,40 @@ def test_one_that_another_process_builds_is_left_to_that(large: Encoder, monkeyp
     monkeypatch.setattr(indexing, "build", lambda *_: False)
     assert not index_builds.build(large)
     assert not Job.objects.exists()
+
+
+def test_one_that_was_stopped_is_begun_again_by_hand_only(large: Encoder, monkeypatch: Any) -> None:
+    monkeypatch.setattr(jobs, "_SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(reconciling.queue, "n_waiting", lambda *_: 0)
+
+    def build(*_: object) -> bool:
+        """Take as long as a large index does, until somebody stops that."""
+        assert jobs.cancel(Job.objects.get())
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+        return True
+
+    def cancel_build(encoder: Encoder) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND query = 'SELECT pg_sleep(60)'"
+            )
+
+    with monkeypatch.context() as slow:
+        slow.setattr(indexing, "build", build)
+        slow.setattr(indexing, "cancel_build", cancel_build)
+        with pytest.raises(index_builds.BuildStopped):
+            index_builds.build(large)
+    job = Job.objects.get()
+    assert (job.state, job.message) == ("failed", "Stopped. Searches compare every vector until the index is built.")
+    reconciling.after_load(large)
+    assert not indexing.is_valid(large)
+    assert Job.objects.count() == 1
+    monkeypatch.setattr(index_builds.queue, "send_upkeep", upkeep.carry_out)
+    again = repeating.repeat(job, job.owner)
+    again.refresh_from_db()
+    assert (again.state, again.n_done, indexing.is_valid(large)) == ("done", 200, True)
 
 
 def test_a_build_that_breaks_off_says_why(large: Encoder, monkeypatch: Any) -> None:

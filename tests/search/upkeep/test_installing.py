@@ -13,7 +13,7 @@ from django.test import Client
 from embeddings.install import InstalledEncoder
 from embeddings.specs import SPECS
 from embeddings.weights import WeightsUnavailable
-from search import installing, removing
+from search.encoders import installing, removing
 from search.models import Encoder, Job
 from search.work import jobs
 

@@ -10,7 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from search import encoders, indexing, removing
+from search import encoders, indexing
+from search.encoders import removing
 from search.models import Dataset, Embedding, Encoder, Evaluation, Image, Job
 from search.neighbours import sizes
 from search.work import reconciling

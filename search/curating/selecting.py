@@ -10,9 +10,10 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from search import embedding, encoders, moving, trash
-from search.copying import copy
-from search.holding import hold
+from search import embedding, encoders
+from search.curating import moving, trash
+from search.curating.copying import copy
+from search.curating.holding import hold
 from search.models import Dataset, Image
 from search.work.missing import send
 
@@ -95,20 +96,28 @@ def _change(
     return before
 
 
-def move(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[int, int]:
-    """Move images into another dataset; return how many moved, and how many were there with the same content already.
+def move(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[dict[int, int], int]:
+    """Move images into another dataset; return where each that moved was, and how many were there already.
 
     Vectors, labels, tags and splits come along. Raises NotAllowed where either dataset is not the user's, DatasetGone.
     """
     if not datasets_of(user).filter(pk=into.pk).exists():
         raise NotAllowed
     _check(image_ids, user)
-    chosen = Image.objects.filter(pk__in=image_ids).exclude(dataset=into).values_list("pk", flat=True)
-    n_chosen = len(chosen)
-    n_moved = len(moving.move(list(chosen), into.pk))
-    if n_chosen and not Dataset.objects.filter(pk=into.pk).exists():
+    origins = dict(Image.objects.filter(pk__in=image_ids).exclude(dataset=into).values_list("pk", "dataset"))
+    moved = moving.move(list(origins), into.pk)
+    if origins and not Dataset.objects.filter(pk=into.pk).exists():
         raise DatasetGone
-    return n_moved, len(image_ids) - n_moved
+    return {pk: origins[pk] for pk in moved}, len(image_ids) - len(moved)
+
+
+def move_back(origins: dict[int, int], user: AbstractBaseUser | AnonymousUser) -> int:
+    """Move images back to where they were, by id; return how many moved. Raises NotAllowed."""
+    wanted = set(origins.values())
+    if wanted - set(datasets_of(user).filter(pk__in=wanted).values_list("pk", flat=True)):
+        raise NotAllowed
+    _check(list(origins), user)
+    return sum(len(moving.move([pk for pk, one in origins.items() if one == into], into)) for into in wanted)
 
 
 def discard(image_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser) -> int:
@@ -135,10 +144,10 @@ def embed_again(image_ids: Sequence[int], user: AbstractBaseUser | AnonymousUser
     return n_waiting
 
 
-def add(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[int, int, int]:
+def add(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | AnonymousUser) -> tuple[list[int], int, int]:
     """Put copies of images that the user sees into a dataset.
 
-    Returns how many are new there, how many were there, and how many have lost a file and stay where they are. Vectors,
+    Returns the ids of the copies, how many were there, and how many have lost a file and stay where they are. Vectors,
     labels and tags come along; copies belong to no split. An image that is referenced in place is so there too. Raises
     NotAllowed, DatasetGone.
     """
@@ -146,16 +155,18 @@ def add(image_ids: Sequence[int], into: Dataset, user: AbstractBaseUser | Anonym
         raise NotAllowed
     visible = Q(dataset__in=Dataset.objects.visible_to(user))
     chosen = list(Image.objects.filter(visible, pk__in=image_ids, status=Image.Status.READY).order_by("pk"))
-    n_added = n_lost = 0
+    copies, n_lost = [], 0
     for image in chosen:
         with transaction.atomic():
             if not hold(into.pk):
                 raise DatasetGone
             try:
-                n_added += copy(image, into)
+                made = copy(image, into)
             except FileNotFoundError:
                 n_lost += 1
-    return n_added, len(chosen) - n_added - n_lost, n_lost
+                continue
+        copies += [made] if made else []
+    return copies, len(chosen) - len(copies) - n_lost, n_lost
 
 
 def _check(image_ids: Sequence[int] | dict[int, str], user: AbstractBaseUser | AnonymousUser) -> None:

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from search import vectors
-from search.holding import hold
+from search.curating.holding import hold
 from search.models import Dataset, Embedding, Encoder, Image
 
 AddImage = Callable[..., Image]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from search import galleries, neighbours
+from search import neighbours
+from search.curating import browsing
 from search.models import Dataset, Encoder, Image
 
 
@@ -44,5 +45,5 @@ def totals(datasets: QuerySet[Dataset]) -> tuple[dict[int, int], int]:
 
 def _images(datasets: Sequence[Dataset]) -> dict[int, int]:
     """Return how many images each dataset has, refused ones apart."""
-    counts = galleries.counts(row.pk for row in datasets)
+    counts = browsing.counts(row.pk for row in datasets)
     return {pk: sum(of.values()) - of.get(Image.Status.REFUSED, 0) for pk, of in counts.items()}

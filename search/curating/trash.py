@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
+from django.contrib.auth.models import PermissionsMixin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from search.holding import deleting
+from search.curating.holding import deleting
+from search.curating.moving import move
 from search.models import Dataset, Image
-from search.moving import move
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 KEPT_FOR = timedelta(days=1)
 _N_AT_ONCE = 500
@@ -52,6 +58,15 @@ def discard_dataset(dataset: Dataset) -> None:
     """Put a dataset with all its images into the trash."""
     with deleting([dataset.pk]):
         Dataset.objects.filter(pk=dataset.pk).update(trashed_at=timezone.now())
+
+
+def datasets_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Dataset]:
+    """Return the datasets in the trash that a user may take back: whose owner they are, for some all; latest first."""
+    deleted = Dataset.everything.filter(trashed_at__isnull=False, trash_of=None).order_by("-trashed_at")
+    if not user.is_authenticated:
+        return deleted.none()
+    may_delete_all = isinstance(user, PermissionsMixin) and user.has_perm("search.delete_dataset")
+    return deleted if may_delete_all else deleted.filter(owner_id=user.pk)
 
 
 def restore_dataset(dataset: Dataset) -> Dataset:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from search.holding import deleting
+from search.curating.holding import deleting
 from search.models import Embedding, Image
 
 

@@ -14,7 +14,7 @@ from django.core import signing
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from search import selecting
+from search.curating import selecting
 from search.models import Dataset, Embedding, Image
 from tests.pictures import plain_png
 
@@ -200,7 +200,7 @@ def test_a_dataset_that_is_deleted_meanwhile_is_told(
 
 def test_images_that_may_not_be_seen_are_not_added(add_image: AddImage, ann: User, own: Dataset) -> None:
     hidden = add_image("red", dataset=Dataset.objects.create(name="Secret", is_public=False))
-    assert selecting.add([hidden.pk], own, ann) == (0, 0, 0)
+    assert selecting.add([hidden.pk], own, ann) == ([], 0, 0)
     assert not Image.objects.filter(dataset=own).exists()
 
 
@@ -209,9 +209,9 @@ def test_an_image_in_place_is_so_there_too(add_image: AddImage, ann: User, own: 
     path.write_bytes(plain_png(64, 48, "red"))
     image = add_image("red")
     Image.objects.filter(pk=image.pk).update(file="", in_place_path=str(path))
-    assert selecting.add([image.pk], own, ann) == (1, 0, 0)
+    copies, *_ = selecting.add([image.pk], own, ann)
     added = Image.objects.get(dataset=own)
-    assert (added.file.name, added.original) == ("", path)
+    assert (copies, added.file.name, added.original) == ([added.pk], "", path)
 
 
 @pytest.mark.parametrize("lost", ["file", "thumbnail"])

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from search import encoders, indexing, neighbours
 from search.models import Dataset, Encoder, Evaluation, Job
-from search.progress import Bars
 from search.work import jobs, queue
+from search.work.progress import Bars
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from search.files import storage
 from search.models import Dataset, Image
 
 
-def copy(image: Image, into: Dataset) -> bool:
-    """Copy one image with its files and vectors; return whether it was not there yet.
+def copy(image: Image, into: Dataset) -> int | None:
+    """Copy one image with its files and vectors; return the id of the copy, None where its content was there already.
 
     The copy belongs to no split. Raises FileNotFoundError where a file of it is lost.
     """
     if Image.objects.filter(dataset=into, sha256=image.sha256).exists():
-        return False
+        return None
     # The small file first: where one of them is lost, the other is copied for nothing.
     thumbnail = _copy_file(image.thumbnail.name, into)
     file = _copy_file(image.file.name, into)
@@ -35,12 +35,12 @@ def copy(image: Image, into: Dataset) -> bool:
                 SELECT new.id, old.encoder_id, %(into)s, old.vector
                 FROM search_embedding old CROSS JOIN new WHERE old.image_id = %(image)s
             )
-            SELECT count(*) FROM new
+            SELECT id FROM new
             """,
             {"into": into.pk, "image": image.pk, "file": file, "thumbnail": thumbnail},
         )
-        (n,) = cursor.fetchone() or (0,)
-    return bool(n)
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _copy_file(name: str | None, into: Dataset) -> str:

@@ -9,7 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from search.pace import Pace, duration
+from search.work.pace import Pace, duration
 
 SECONDS_BETWEEN_LINES = 5.0
 

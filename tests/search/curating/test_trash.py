@@ -13,9 +13,9 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
-from search import trash
+from search.curating import trash
+from search.curating.moving import move
 from search.models import Dataset, Embedding, Image
-from search.moving import move
 from search.neighbours import Scope, nearest
 
 AddImage = Callable[..., Image]
