@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth import get_user_model
@@ -57,8 +57,8 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
         self.instance.owner = owner
         return name
 
-    def save(self, commit: Literal[True] = True) -> Dataset:
-        """Keep the dataset. Raises ValidationError where another one has got its name meanwhile."""
+    def save(self, commit: bool = True) -> Dataset:
+        """Keep the dataset, its groups too. Raises ValidationError where another one has got its name meanwhile."""
         if not self.instance.pk and "owner_name" not in self.fields:
             self.instance.owner_id = self._user.pk
         try:
