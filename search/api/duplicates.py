@@ -104,11 +104,11 @@ class UndoneOut(Schema):
 def list_duplicates(request: HttpRequest, slug: fields.Slug, cursor: Cursor, limit: Limit) -> dict[str, Any]:
     """List the groups of a dataset of yours that the last search found, and that wait for a decision."""
     found = groups_of(own_dataset(request, slug), request.user)
-    left = [group for group in found if cursor is None or _place(group) > cursor]
-    items = left[:limit]
+    begins_at = 0 if cursor is None else found.place_after(cursor)
+    items = found[begins_at : begins_at + limit]
     return {
         "items": [_told(group) for group in items],
-        "next_cursor": _place(items[-1]) if len(left) > limit else None,
+        "next_cursor": _place(items[-1]) if items and begins_at + limit < len(found) else None,
         "n_groups": len(found),
     }
 

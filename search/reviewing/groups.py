@@ -7,11 +7,12 @@ is put into the trash for the sake of a picture that it was not compared with.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, overload
 
 from django.db.models import Q
 
@@ -69,6 +70,25 @@ class Group:
         return len(self.labels) > 1
 
 
+class _Facts(NamedTuple):
+    """What images are ordered and known by."""
+
+    pk: int
+    sha256: str
+    width: int
+    height: int
+    n_bytes: int
+    format: str
+    created_at: datetime
+
+
+class _Paired(NamedTuple):
+    """What two images are to each other."""
+
+    relation: str
+    n_bits: int | None
+
+
 @dataclass(kw_only=True)
 class _Decided:
     """What was decided about the images of pairs: which lost to which, and when."""
@@ -78,7 +98,7 @@ class _Decided:
     different: set[Pair] = field(default_factory=set)
 
 
-def rank(image: Image) -> tuple[Any, ...]:
+def rank(image: Image | _Facts) -> tuple[Any, ...]:
     """Return what images are ordered by, the best first: pixels, bytes, format, then who was here first."""
     kind = image.format.upper()
     place = _FORMATS.index(kind) if kind in _FORMATS else len(_FORMATS)
@@ -117,14 +137,50 @@ def stars(chain: Sequence[int], linked: dict[int, set[int]], order: Callable[[in
     return found
 
 
-def groups_of(dataset: Dataset, user: AbstractBaseUser | AnonymousUser) -> list[Group]:
+class Groups(Sequence[Group]):
+    """The groups of a dataset that wait for a decision, in the order of their first images.
+
+    Which images belong together is known of all of them; the images are read of those that are asked for.
+    """
+
+    def __init__(self, stars: list[list[int]], pairs: dict[Pair, _Paired], decided: _Decided) -> None:
+        self._stars, self._pairs, self._decided = stars, pairs, decided
+
+    def __len__(self) -> int:
+        return len(self._stars)
+
+    @overload
+    def __getitem__(self, place: int) -> Group: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Group]: ...
+
+    def __getitem__(self, place: int | slice) -> Group | list[Group]:
+        chosen = self._stars[place] if isinstance(place, slice) else [self._stars[place]]
+        images = Image.objects.select_related("dataset").in_bulk([pk for star in chosen for pk in star])
+        # Some may have gone since the stars were read.
+        there = [star for star in chosen if all(pk in images for pk in star)]
+        found = [_group([images[pk] for pk in star], self._pairs, self._decided) for star in there]
+        return found if isinstance(place, slice) else found[0]
+
+    @property
+    def n_others(self) -> int:
+        """How many images could go, of all groups."""
+        return sum(len(star) - 1 for star in self._stars)
+
+    def place_after(self, image_id: int) -> int:
+        """Return the place of the first group whose first image comes after one."""
+        return bisect_right(self._stars, image_id, key=min)
+
+
+def groups_of(dataset: Dataset, user: AbstractBaseUser | AnonymousUser) -> Groups:
     """Return the groups of a dataset that wait for a decision: those of images that the user may change."""
     pairs = _pairs(dataset, user)
-    images = Image.objects.select_related("dataset").in_bulk(
-        {pk for row in pairs for pk in (row.first_id, row.second_id)}
-    )
-    decided = _decided(dataset, pairs, images)
-    open_pairs = {ends: row for row in pairs if (ends := (row.first_id, row.second_id)) not in decided.different}
+    facts = _facts({pk for ends in pairs for pk in ends})
+    # What was deleted between the two is in none.
+    pairs = {ends: row for ends, row in pairs.items() if all(pk in facts for pk in ends)}
+    decided = _decided(dataset, pairs, facts)
+    open_pairs = {ends: row for ends, row in pairs.items() if ends not in decided.different}
     linked: dict[int, set[int]] = defaultdict(set)
     for first, second in open_pairs:
         linked[first].add(second)
@@ -132,45 +188,49 @@ def groups_of(dataset: Dataset, user: AbstractBaseUser | AnonymousUser) -> list[
 
     def order(pk: int) -> tuple[Any, ...]:
         # What lost before to one of those that it is beside now loses again.
-        return bool(decided.lost_to[pk] & linked[pk]), *rank(images[pk])
+        return bool(decided.lost_to[pk] & linked[pk]), *rank(facts[pk])
 
     found = [star for chain in chains(open_pairs) for star in stars(chain, linked, order)]
-    return [_group([images[pk] for pk in star], open_pairs, decided) for star in sorted(found, key=min)]
+    return Groups(sorted(found, key=min), open_pairs, decided)
 
 
-def _pairs(dataset: Dataset, user: AbstractBaseUser | AnonymousUser) -> list[DuplicatePair]:
+def _pairs(dataset: Dataset, user: AbstractBaseUser | AnonymousUser) -> dict[Pair, _Paired]:
     own = datasets_of(user).values("pk")
     rows = DuplicatePair.objects.filter(dataset=dataset, first__dataset__in=own, second__dataset__in=own)
     # One side at home: an image may have been moved since.
-    return list(rows.filter(Q(first__dataset=dataset) | Q(second__dataset=dataset)))
+    rows = rows.filter(Q(first__dataset=dataset) | Q(second__dataset=dataset))
+    found = rows.values_list("first", "second", "relation", "n_bits")
+    return {(first, second): _Paired(relation, n_bits) for first, second, relation, n_bits in found}
 
 
-def _decided(dataset: Dataset, pairs: list[DuplicatePair], images: dict[int, Image]) -> _Decided:
+def _facts(image_ids: set[int]) -> dict[int, _Facts]:
+    rows = Image.objects.filter(pk__in=image_ids).values_list(*_Facts._fields)
+    return {row[0]: _Facts(*row) for row in rows}
+
+
+def _decided(dataset: Dataset, pairs: Iterable[Pair], facts: dict[int, _Facts]) -> _Decided:
     """Read the decisions about pairs, which are kept by content."""
-    known = {
-        (one.first_sha256, one.second_sha256): one
-        for one in DuplicateDecision.objects.filter(dataset=dataset).select_related("review")
-    }
+    decisions = DuplicateDecision.objects.filter(dataset=dataset)
+    rows = decisions.values_list("first_sha256", "second_sha256", "verdict", "review__created_at")
+    known = {(first, second): (verdict, at) for first, second, verdict, at in rows}
     decided = _Decided()
-    for row in pairs:
-        first, second = sorted(
-            (images[row.first_id], images[row.second_id]), key=lambda image: (image.sha256, image.pk)
-        )
-        one = known.get((first.sha256, second.sha256))
-        if one is None:
+    for ends in pairs if known else ():
+        first, second = sorted((facts[pk] for pk in ends), key=lambda one: (one.sha256, one.pk))
+        decision = known.get((first.sha256, second.sha256))
+        if decision is None:
             continue
-        if one.verdict == DuplicateDecision.Verdict.DIFFERENT:
-            decided.different.add((row.first_id, row.second_id))
+        verdict, at = decision
+        if verdict == DuplicateDecision.Verdict.DIFFERENT:
+            decided.different.add(ends)
             continue
-        is_first = one.verdict == DuplicateDecision.Verdict.FIRST
-        kept, lost = (first, second) if is_first else (second, first)
-        decided.at[row.first_id, row.second_id] = one.review.created_at
+        kept, lost = (first, second) if verdict == DuplicateDecision.Verdict.FIRST else (second, first)
+        decided.at[ends] = at
         if kept.sha256 != lost.sha256:  # of one content in two datasets, nobody can say which
             decided.lost_to[lost.pk].add(kept.pk)
     return decided
 
 
-def _group(images: list[Image], pairs: dict[Pair, DuplicatePair], decided: _Decided) -> Group:
+def _group(images: list[Image], pairs: dict[Pair, _Paired], decided: _Decided) -> Group:
     best, *others = images
     members, times = [], []
     for image in others:

@@ -61,7 +61,7 @@ def duplicates(request: HttpRequest, dataset: Dataset) -> HttpResponse:
         "dataset": dataset,
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
-        "n_more": sum(len(group.others) for group in found),
+        "n_more": found.n_others,
         "n_simple": sum(not group.has_conflict for group in page),
         "job": job,
         "is_live": running.is_live(job),
