@@ -69,6 +69,7 @@ def build(encoder: Encoder, report: Callable[[str], None] = logger.info) -> bool
                 )
                 built = True
             cursor.execute("VACUUM (ANALYZE) search_embedding")
+            cursor.execute("ANALYZE search_image")  # by which filters are weighed
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     return built

@@ -3,7 +3,8 @@
 from search.neighbours.counting import compact, sizes, totals
 from search.neighbours.each import index_serves_each, nearest_of_each
 from search.neighbours.hits import Answer, Hit
-from search.neighbours.ranking import MAX_HITS, Place, index_name, nearest
+from search.neighbours.planning import index_name
+from search.neighbours.ranking import MAX_HITS, Place, nearest
 from search.neighbours.scope import Scope, conditions, count, image_conditions, parameters
 
 __all__ = [

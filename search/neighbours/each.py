@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from search.models import Encoder
 from search.neighbours.counting import sizes
-from search.neighbours.ranking import OPERATORS, has_index
+from search.neighbours.planning import has_index
+from search.neighbours.ranking import OPERATORS
 
 # A walk throws away what is out of scope: with less of the index in it, most of the walk would be for nothing.
 _LEAST_SHARE = 0.1

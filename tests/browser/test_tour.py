@@ -119,6 +119,7 @@ def animate(frames: list[bytes], path: Path) -> None:
     assert path.stat().st_size < 1_500_000
 
 
+@pytest.mark.thorough
 def test_the_screenshots_of_readme_and_tour(
     open_page: OpenPage, taught: str, photographs: dict[str, SamplePicture], out: Path
 ) -> None:

@@ -90,7 +90,7 @@ def test_no_pictures_are_no_batch() -> None:
     assert gpu_of(SmallGpu(room=8)).run(np.zeros((0, 4, 4, 3), np.uint8))[0].shape == (0, 1)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "vit_tiny"])
+@pytest.mark.parametrize("name", ["mobilenet_v2", pytest.param("vit_tiny", marks=pytest.mark.thorough)])
 def test_a_network_in_16_bits_is_nearly_the_same_and_back_again_the_same(name: str) -> None:
     network = networks.build(name, None)
     images = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)

@@ -42,6 +42,7 @@ def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, 
     assert sum(hit["label"] == "balloons" for hit in hits) >= 4
 
 
+@pytest.mark.thorough
 def test_a_worker_trains_what_it_is_sent_and_its_job_tells_how_far_it_is(site: Site) -> None:
     job = site.manage_json("train_encoder", *QUICK, "--name", "by-worker", "--epochs", "2", "--no-wait")["job"]
     options = ["-Q", "imgsim-training", "-n", "trainer@%h", "-l", "WARNING", "--concurrency", "1"]

@@ -97,6 +97,7 @@ def test_without_a_worker_waiting_says_what_to_do(site: Site, pictures: Path) ->
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("photographs")
 def test_a_worker_compares_encoders_that_a_command_leaves_to_it(site: Site) -> None:
     job = site.manage_json("compare_encoders", "--dataset", "photographs", "--encoders", "mobilenet_v2", "--no-wait")

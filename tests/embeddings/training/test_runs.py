@@ -264,6 +264,7 @@ def test_in_16_bits_it_learns_as_well_and_the_encoder_is_exported_in_32(
     assert {layer.compute_dtype for layer in network.layers} == {"float32"}
 
 
+@pytest.mark.thorough
 def test_on_jax_the_same_code_trains_and_exports(samples: list[Sample], tmp_path: Path) -> None:
     folder = make_run(tmp_path / "jax", replace(CONFIG, epochs=2), samples)
     out, err = (process := start(folder, KERAS_BACKEND="jax")).communicate(timeout=300)

@@ -13,7 +13,7 @@ from pgvector.django import CosineDistance
 
 from search import indexing
 from search.models import Embedding, Encoder, Image
-from search.neighbours import MAX_HITS, Place, Scope, count, nearest, ranking
+from search.neighbours import MAX_HITS, Place, Scope, count, nearest, planning, ranking, sizes
 from tests.search.neighbours.drawn import DIM, fill, unit_vectors
 
 
@@ -208,7 +208,10 @@ class TestWithAnIndex:
         indexing.build(encoder)
         assert len(nearest(vectors[0], encoder, scope, k=k).hits) == k
 
-    def test_pages_through_the_index_and_past_it_repeat_nothing(self, encoder: Encoder) -> None:
+    def test_pages_through_the_index_and_past_it_repeat_nothing(
+        self, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(planning, "_COMPARED_IN_A_STEP", 0)  # few as they are
         vectors = unit_vectors(1500)
         scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
         indexing.build(encoder)
@@ -255,13 +258,11 @@ class TestWithAnIndex:
         assert answer.exact
         assert answer.hits == nearest(vectors[3], encoder, scope, k=20, by="comparison").hits
 
-    @pytest.mark.parametrize(("n_out", "exact"), [(200, False), (400, True)])
-    def test_where_little_is_out_of_scope_the_index_still_answers(
-        self, encoder: Encoder, n_out: int, exact: bool
-    ) -> None:
-        vectors = unit_vectors(2000)
+    @pytest.mark.parametrize(("n_in", "exact"), [(2000, False), (300, True)])
+    def test_where_enough_is_in_scope_the_index_still_answers(self, encoder: Encoder, n_in: int, exact: bool) -> None:
+        vectors = unit_vectors(n_in)
         scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
-        hidden = fill(encoder, "hidden", np.repeat(vectors[:1], n_out, axis=0))  # as near to the query as can be
+        hidden = fill(encoder, "hidden", np.repeat(vectors[:1], 200, axis=0))  # as near to the query as can be
         indexing.build(encoder)
         answer = nearest(vectors[0], encoder, scope, k=10)
         assert {hit.dataset for hit in answer.hits} == {"a"}
@@ -269,12 +270,44 @@ class TestWithAnIndex:
         assert answer.hits == nearest(vectors[0], encoder, scope, k=10, by="comparison").hits
         assert hidden.pk not in scope.dataset_ids
 
+    @pytest.mark.parametrize(("share", "exact"), [(2, False), (20, True)])
+    def test_a_filter_that_lets_much_through_is_answered_by_the_index(
+        self, encoder: Encoder, share: int, exact: bool
+    ) -> None:
+        vectors = unit_vectors(3000)
+        dataset = fill(encoder, "a", vectors[: 3000 // share], label="wanted")
+        fill(encoder, "a", vectors[3000 // share :])
+        indexing.build(encoder)
+        scope = Scope(dataset_ids=(dataset.pk,), labels=("wanted",))
+        with connection.execute_wrapper(_Explain()) as _:
+            answer = nearest(vectors[7], encoder, scope, k=10)
+        assert answer.exact == exact
+        assert any(f"embedding_hnsw_{encoder.pk}" in plan for plan in _Explain.plans) != exact
+        assert {hit.label for hit in answer.hits} == {"wanted"}
+        compared = nearest(vectors[7], encoder, scope, k=10, by="comparison")
+        assert len({hit.id for hit in answer.hits} & {hit.id for hit in compared.hits}) >= 9
+        assert count(encoder, scope) == 3000 // share
+
+    def test_where_what_is_wanted_lies_far_off_all_is_compared(
+        self, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(planning, "_LEAST_PATIENCE", 50)
+        here, there = np.eye(DIM, dtype=np.float32)[:2]
+        near, far = here + unit_vectors(2000) / 20, there + unit_vectors(1500, seed=1) / 20
+        dataset = fill(encoder, "a", near)
+        fill(encoder, "a", far, label="wanted")
+        indexing.build(encoder)
+        scope = Scope(dataset_ids=(dataset.pk,), labels=("wanted",))
+        answer = nearest(here, encoder, scope, k=10)
+        assert answer.exact
+        assert answer.hits == nearest(here, encoder, scope, k=10, by="comparison").hits
+
     def test_no_more_is_compared_beside_the_index_than_without_one(self, encoder: Encoder) -> None:
         vectors = unit_vectors(400)
         ids = [fill(encoder, f"small {n}", vectors[30 * n : 30 * n + 30]).pk for n in range(5)]
         ids.append(fill(encoder, "not so small", vectors[200:240]).pk)
         # Three times thirty are the hundred that may be compared.
-        assert ranking._small_datasets(encoder, Scope(dataset_ids=tuple(ids))) == tuple(ids[:3])
+        assert planning.small_datasets(sizes(encoder, ids)) == tuple(ids[:3])
 
     def test_without_an_index_a_large_scope_is_compared_exactly(self, encoder: Encoder) -> None:
         vectors = unit_vectors(300)

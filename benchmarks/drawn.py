@@ -1,0 +1,116 @@
+"""Galleries of any size: vectors drawn around real ones, and rows of images whose filters let a known share through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.site import say
+
+Floats = NDArray[np.float32]
+# What a filter by one of these lets through.
+SHARES = {"thousandth": 0.001, "hundredth": 0.01, "tenth": 0.1, "half": 0.5}
+N_DAYS = 1000
+# Of the length of a real vector. Two drawn around the same one have a similarity of about 1 / (1 + NOISE²): .8.
+NOISE = 0.5
+_N_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """What was drawn. ids: int64 (n,); vectors: float16 (n, dim), as stored; the others: what each image has, (n,)."""
+
+    ids: NDArray[np.int64]
+    vectors: NDArray[np.float16]
+    labels: NDArray[np.str_]
+    tags: NDArray[np.str_]
+    datasets: NDArray[np.str_]
+    days: NDArray[np.int64]  # since it was added
+    splits: NDArray[np.str_]  # by the real vector that it was drawn around: near each other are in one
+
+
+def around(real: Floats, n: int, seed: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Return unit vectors, float32 (n, dim), drawn around real ones, and which of those, int64 (n,)."""
+    draw = np.random.default_rng(seed)
+    chosen = draw.integers(0, len(real), n)
+    noise = draw.normal(size=(n, real.shape[1])).astype(np.float32) * (NOISE / np.sqrt(real.shape[1]))
+    found = real[chosen] + noise
+    return found / np.linalg.norm(found, axis=1, keepdims=True), chosen
+
+
+def fill(encoder: Any, real: Floats, n: int) -> Gallery:
+    """Draw n images with their vectors into datasets of their own."""
+    from search.models import Dataset
+
+    names = [*SHARES, "rest"]
+    datasets = {name: Dataset.objects.get_or_create(name=name)[0] for name in names}
+    parts = []
+    for seed, start in enumerate(range(0, n, _N_AT_ONCE)):
+        parts.append(_fill_some(encoder, real, min(_N_AT_ONCE, n - start), seed, datasets))
+        if seed % 25 == 24:
+            say(f"{start + _N_AT_ONCE} drawn")
+    return Gallery(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in Gallery.__dataclass_fields__}
+    )
+
+
+def _fill_some(encoder: Any, real: Floats, n: int, seed: int, datasets: dict[str, Any]) -> Gallery:
+    from django.db import transaction
+    from django.utils import timezone
+
+    from search import vectors
+    from search.models import Image
+
+    found, chosen = around(real, n, seed)
+    draw = np.random.default_rng((seed, 1))
+    labels, tags, homes = (_shares(draw, n) for _ in range(3))
+    days = draw.integers(0, N_DAYS, n)
+    splits = np.where(chosen < 0.01 * len(real), "val", np.where(chosen < 0.11 * len(real), "test", "train"))
+    facts = {"source": "drawn.jpg", "format": "JPEG", "width": 348, "height": 348, "n_bytes": 1, "status": "ready"}
+    rows = [
+        Image(
+            dataset=datasets[home or "rest"],
+            sha256=f"{seed:032x}{place:032x}",
+            label=label,
+            tags=[tag] if tag else [],
+            split=split,
+            **facts,
+        )
+        for place, (label, tag, home, split) in enumerate(zip(labels, tags, homes, splits, strict=True))
+    ]
+    with transaction.atomic():
+        ids = [image.pk for image in Image.objects.bulk_create(rows)]
+        for image, day in zip(rows, days.tolist(), strict=True):
+            image.created_at = timezone.now() - timedelta(days=day)
+        Image.objects.bulk_update(rows, ["created_at"])
+        vectors.write(encoder, ids, found)
+    return Gallery(
+        ids=np.array(ids, np.int64),
+        vectors=found.astype(np.float16),
+        labels=labels,
+        tags=tags,
+        datasets=homes,
+        days=days,
+        splits=splits,
+    )
+
+
+def _shares(draw: np.random.Generator, n: int) -> NDArray[np.str_]:
+    """Return a name of SHARES for that share of n places each, and nothing for the rest."""
+    names, shares = [*SHARES, ""], [*SHARES.values()]
+    return draw.choice(names, n, p=[*shares, 1 - sum(shares)])
+
+
+def truths(gallery: Gallery, queries: Floats, mask: NDArray[np.bool_], k: int) -> Iterator[set[int]]:
+    """Yield the ids of the k nearest to each query among the images of a mask, compared in single precision."""
+    ids, vectors = gallery.ids[mask], gallery.vectors[mask].astype(np.float32)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    for query in queries:
+        similarity = vectors @ query
+        best = np.argpartition(-similarity, min(k, len(ids)) - 1)[:k] if len(ids) else []
+        yield set(ids[best].tolist())
