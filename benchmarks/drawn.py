@@ -19,6 +19,7 @@ N_DAYS = 1000
 # Of the length of a real vector. Two drawn around the same one have a similarity of about 1 / (1 + NOISE²): .8.
 NOISE = 0.5
 _N_AT_ONCE = 2_000
+SOURCE = "drawn.jpg"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +44,44 @@ def around(real: Floats, n: int, seed: int) -> tuple[Floats, NDArray[np.int64]]:
     return found / np.linalg.norm(found, axis=1, keepdims=True), chosen
 
 
-def fill(encoder: Any, real: Floats, n: int) -> Gallery:
-    """Draw n images with their vectors into datasets of their own."""
-    from search.models import Dataset
+def fill(encoder: Any, real: Floats, n: int) -> None:
+    """Draw images with their vectors into datasets of their own, until there are n."""
+    from search.models import Dataset, Image
 
     names = [*SHARES, "rest"]
     datasets = {name: Dataset.objects.get_or_create(name=name)[0] for name in names}
-    parts = []
-    for seed, start in enumerate(range(0, n, _N_AT_ONCE)):
-        parts.append(_fill_some(encoder, real, min(_N_AT_ONCE, n - start), seed, datasets))
-        if seed % 25 == 24:
+    there = Image.objects.filter(source=SOURCE).count()
+    for start in range(there, n, _N_AT_ONCE):
+        _fill_some(encoder, real, min(_N_AT_ONCE, n - start), start // _N_AT_ONCE, datasets)
+        if start // _N_AT_ONCE % 25 == 24:
             say(f"{start + _N_AT_ONCE} drawn")
+
+
+def read(encoder: Any) -> Gallery:
+    """Return all that was drawn, as it is stored."""
+    from django.utils import timezone
+
+    from search import vectors
+    from search.models import Image
+
+    drawn = Image.objects.filter(source=SOURCE).order_by("pk")
+    rows = list(drawn.values_list("pk", "label", "tags", "dataset__name", "created_at", "split"))
+    ids, labels, tags, datasets, added, splits = zip(*rows, strict=True)
+    starts = range(0, len(ids), _N_AT_ONCE)
+    parts = [vectors.read(encoder, ids[start : start + _N_AT_ONCE])[1].astype(np.float16) for start in starts]
+    today = timezone.now().date()
     return Gallery(
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in Gallery.__dataclass_fields__}
+        ids=np.array(ids, np.int64),
+        vectors=np.concatenate(parts),
+        labels=np.array(labels),
+        tags=np.array([one[0] if one else "" for one in tags]),
+        datasets=np.array(datasets),
+        days=np.array([(today - at.date()).days for at in added]),
+        splits=np.array(splits),
     )
 
 
-def _fill_some(encoder: Any, real: Floats, n: int, seed: int, datasets: dict[str, Any]) -> Gallery:
+def _fill_some(encoder: Any, real: Floats, n: int, seed: int, datasets: dict[str, Any]) -> None:
     from django.db import transaction
     from django.utils import timezone
 
@@ -71,7 +93,7 @@ def _fill_some(encoder: Any, real: Floats, n: int, seed: int, datasets: dict[str
     labels, tags, homes = (_shares(draw, n) for _ in range(3))
     days = draw.integers(0, N_DAYS, n)
     splits = np.where(chosen < 0.01 * len(real), "val", np.where(chosen < 0.11 * len(real), "test", "train"))
-    facts = {"source": "drawn.jpg", "format": "JPEG", "width": 348, "height": 348, "n_bytes": 1, "status": "ready"}
+    facts = {"source": SOURCE, "format": "JPEG", "width": 348, "height": 348, "n_bytes": 1, "status": "ready"}
     rows = [
         Image(
             dataset=datasets[home or "rest"],
@@ -89,15 +111,6 @@ def _fill_some(encoder: Any, real: Floats, n: int, seed: int, datasets: dict[str
             image.created_at = timezone.now() - timedelta(days=day)
         Image.objects.bulk_update(rows, ["created_at"])
         vectors.write(encoder, ids, found)
-    return Gallery(
-        ids=np.array(ids, np.int64),
-        vectors=found.astype(np.float16),
-        labels=labels,
-        tags=tags,
-        datasets=homes,
-        days=days,
-        splits=splits,
-    )
 
 
 def _shares(draw: np.random.Generator, n: int) -> NDArray[np.str_]:

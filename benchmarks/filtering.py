@@ -16,7 +16,6 @@ import numpy as np
 
 from benchmarks import drawn, report
 from benchmarks.drawn import SHARES, Floats, Gallery
-from benchmarks.ranking import vectors_of
 from benchmarks.site import arguments, fresh_site, pictures_of, say, use
 
 K = 10
@@ -39,18 +38,19 @@ def main() -> None:
 def _measure(n: int, n_queries: int) -> list[dict[str, object]]:
     from django.db import connection
 
-    from search import encoders, indexing
-    from search.models import Dataset
+    from search import encoders, indexing, vectors
+    from search.models import Image
 
     encoder = encoders.default()
-    _, real = vectors_of(encoder)
-    Dataset.objects.update(is_public=False)
-    gallery = drawn.fill(encoder, real, n)
+    real_ids = list(Image.objects.exclude(source=drawn.SOURCE).order_by("pk").values_list("pk", flat=True))
+    _, real = vectors.read(encoder, real_ids)
+    drawn.fill(encoder, real, n)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) search_image")
     started = time.perf_counter()
     indexing.build(encoder)
     say(f"index built in {time.perf_counter() - started:.0f} s")
+    gallery = drawn.read(encoder)
     queries, _ = drawn.around(real, n_queries, seed=10**6)
     return [_row(name, fields, mask(gallery), gallery, queries, encoder) for name, (fields, mask) in _filters().items()]
 

@@ -35,7 +35,7 @@ def _measure(n_queries: int) -> list[dict[str, object]]:
     from search.asking.scope import scope_of_command
 
     encoder, scope = encoders.default(), scope_of_command()
-    ids, vectors = vectors_of(encoder)
+    ids, vectors = _vectors(encoder)
     say(f"{len(ids)} vectors of {encoder.dim}")
     chosen = np.random.default_rng(0).choice(len(ids), min(n_queries, len(ids)), replace=False)
     queries = vectors[chosen]
@@ -85,7 +85,7 @@ def _row(
     }
 
 
-def vectors_of(encoder: Any) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _vectors(encoder: Any) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the ids and the vectors of every image, as they are stored."""
     from search.models import Embedding
 

@@ -192,6 +192,7 @@ class Image(models.Model):
             # Few are refused: they are counted without looking at the others.
             models.Index(fields=["error_code"], condition=Q(status="refused"), name="image_refused"),
             models.Index(fields=["dataset", "label"], name="image_label"),
+            models.Index(fields=["dataset", "created_at"], name="image_added"),
             models.Index(fields=["trashed_at"], condition=Q(trashed_at__isnull=False), name="image_trashed"),
             GinIndex(fields=["tags"], name="image_tags"),
             # Hashes within a few bits have a band that is nearly the same: see `embeddings.hashes`.

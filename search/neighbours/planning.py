@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import accumulate
+from math import isqrt
 
 from django.conf import settings
 from django.db import connection
@@ -15,11 +16,16 @@ from search.neighbours.scope import Scope, image_conditions, parameters
 
 # A dataset is small below this part of what is compared one by one.
 _SMALL_SHARE = 3
-# So many vectors are compared in the time of one step of a walk.
-_COMPARED_IN_A_STEP = 20
-# A walk gives up after so many times the steps that it should take: what is wanted may lie far from the query.
-_PATIENCE = 10
-_LEAST_PATIENCE = 1_000
+# A walk is worth it where it saves so many comparisons a step: it takes the time of some fifteen, and is less right.
+_COMPARED_IN_A_STEP = 50
+# Of what an index has, so much is in scope where hardly anything is left out.
+_NEARLY_ALL = 0.9
+# What hnsw.ef_search can be raised to.
+MOST_LOOKED_AT = 1000
+_FEWEST_LOOKED_AT = 100
+_PATIENCE = 20_000
+# Within so many times what decides, an estimate is not believed, and images are counted up to there.
+_DOUBT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,19 +39,25 @@ class Walk:
     small_dataset_ids: tuple[int, ...]
 
     def n_looked_at(self, depth: int) -> int:
-        """Return how many candidates a walk keeps at once, that `depth` of them are in scope most likely."""
-        return max(100, round(2 * depth / self.share))
+        """Return how many candidates a walk keeps at once (hnsw.ef_search), of which `depth` are to be in scope."""
+        n_wanted = 2 * depth if self.share >= _NEARLY_ALL else round(4 * depth / self.share)
+        return min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, n_wanted))
 
     def gives_up_after(self, depth: int) -> int:
-        """Return the number of vectors after which too few are in scope to go on."""
-        return max(_LEAST_PATIENCE, round(_PATIENCE * depth / self.share))
+        """Return the number of vectors after which a walk ends that has found too few, and all is compared.
+
+        Where much is left out, that is where it would begin anew: what is wanted lies far from the query, and a walk
+        that goes on in strict order passes by what it should have found before.
+        """
+        return _PATIENCE if self.share >= _NEARLY_ALL else self.n_looked_at(depth)
 
 
 def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     """Return how the index answers a scope, to a depth of hits; None where every vector in scope is to be compared.
 
     A walk takes steps in vain for what is out of scope, so that it takes depth / share of them; a comparison takes
-    share · n_indexed. Small scopes are compared, because a comparison is right and a walk nearly so.
+    share · n_indexed. Small scopes are compared, because a comparison is right and a walk nearly so. Where too few are
+    expected, but there are more, a comparison takes longer than a walk would, and is right all the same.
     """
     counts = sizes(encoder, scope.dataset_ids)
     n_in_datasets = sum(counts.values())
@@ -54,8 +66,9 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     n_indexed, is_there = has_index(encoder)
     if not is_there:
         return None
+    fewest = isqrt(_COMPARED_IN_A_STEP * depth * n_indexed)
     n_in_scope = min(n_in_datasets, _estimated(scope)) if scope.filters_images else n_in_datasets
-    if n_in_scope**2 <= _COMPARED_IN_A_STEP * depth * n_indexed:
+    if n_in_scope <= fewest or (scope.filters_images and n_in_scope <= _DOUBT * fewest and _are_few(scope, fewest)):
         return None
     return Walk(share=min(1.0, n_in_scope / n_indexed), small_dataset_ids=small_datasets(counts))
 
@@ -98,9 +111,21 @@ def small_datasets(counts: dict[int, int]) -> tuple[int, ...]:
 
 def _estimated(scope: Scope) -> int:
     """Return how many images Postgres expects to fit a scope: to count them would take longer than to search."""
-    where = " AND ".join(["scoped.dataset_id = ANY(%(datasets)s)", *image_conditions(scope)])
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM search_image scoped WHERE {where}", parameters(scope))
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {_fitting(scope)}", parameters(scope))
         (found,) = cursor.fetchone()
     plan = json.loads(found) if isinstance(found, str) else found
     return int(plan[0]["Plan"]["Plan Rows"])
+
+
+def _are_few(scope: Scope, most: int) -> bool:
+    """Return whether no more than `most` images fit a scope, looking at no more than it takes to know."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({_fitting(scope)} LIMIT {most + 1:d}) fitting", parameters(scope))
+        (n,) = cursor.fetchone()
+    return bool(n <= most)
+
+
+def _fitting(scope: Scope) -> str:
+    where = " AND ".join(["scoped.dataset_id = ANY(%(datasets)s)", *image_conditions(scope)])
+    return f"SELECT 1 FROM search_image scoped WHERE {where}"

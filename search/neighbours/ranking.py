@@ -15,10 +15,10 @@ from search.metrics import stages
 from search.models import Encoder
 from search.neighbours import planning
 from search.neighbours.hits import COLUMNS, DETAILS, DISTANCE, Answer, hit_of
-from search.neighbours.planning import Walk
+from search.neighbours.planning import MOST_LOOKED_AT, Walk
 from search.neighbours.scope import Scope, conditions, image_join, parameters
 
-MAX_HITS = 1000  # of one answer, and what hnsw.ef_search can be raised to
+MAX_HITS = MOST_LOOKED_AT  # of one answer
 Row = tuple[Any, ...]
 OPERATORS = {"cosine": "<=>", "l2": "<->"}
 
@@ -139,25 +139,25 @@ def _exactly(
 
 
 def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk: Walk, depth: int) -> list[Row]:
-    """Walk the encoder's HNSW index for the first `depth` rows; fewer where the walk ends before."""
+    """Walk the encoder's HNSW index for the first `depth` rows in scope; fewer where the walk ends before."""
     operator = OPERATORS[encoder.distance]
     # Encoder and length stand as literals: the partial index is chosen only where the planner can read them.
-    indexed = f"(embedding.vector::halfvec({encoder.dim:d}))"
+    distance = f"(embedding.vector::halfvec({encoder.dim:d})) {operator} %(vector)s::halfvec({encoder.dim:d})"
     with transaction.atomic(), connection.cursor() as cursor:
         # At most ef_search rows come out of one walk; an iterative scan goes on where conditions threw rows away.
         # Without sorting, no plan is left but that which reads the index in its order, whatever is filtered.
         cursor.execute(
             "SELECT set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true), "
             "set_config('hnsw.iterative_scan', 'strict_order', true), set_config('enable_sort', 'off', true)",
-            [str(min(MAX_HITS, walk.n_looked_at(depth))), str(walk.gives_up_after(depth))],
+            [str(walk.n_looked_at(depth)), str(walk.gives_up_after(depth))],
         )
         cursor.execute(
             f"""
             SELECT {COLUMNS}
-            FROM (SELECT embedding.image_id, {indexed} {operator} %(vector)s::halfvec({encoder.dim:d}) AS distance
+            FROM (SELECT embedding.image_id, {distance} AS distance
                   FROM search_embedding embedding {image_join(scope)}
                   WHERE embedding.encoder_id = {encoder.pk:d} AND {conditions(scope)}
-                  ORDER BY {indexed} {operator} %(vector)s::halfvec({encoder.dim:d})
+                  ORDER BY {distance}
                   LIMIT %(depth)s) nearest
             {DETAILS}
             """,

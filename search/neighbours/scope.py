@@ -90,6 +90,9 @@ def image_join(scope: Scope) -> str:
 def conditions(scope: Scope) -> str:
     """Return the scope as conditions on `embedding` and `scoped`, for the parameters of `parameters`."""
     found = ["embedding.dataset_id = ANY(%(datasets)s)"]
+    if scope.filters_images:
+        # The same once more, for the indexes of images.
+        found.append("scoped.dataset_id = ANY(%(datasets)s)")
     if scope.without_image_ids:
         found.append("embedding.image_id <> ALL(%(without)s)")
     if scope.only_image_ids:

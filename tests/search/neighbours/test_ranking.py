@@ -288,10 +288,7 @@ class TestWithAnIndex:
         assert len({hit.id for hit in answer.hits} & {hit.id for hit in compared.hits}) >= 9
         assert count(encoder, scope) == 3000 // share
 
-    def test_where_what_is_wanted_lies_far_off_all_is_compared(
-        self, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(planning, "_LEAST_PATIENCE", 50)
+    def test_where_what_is_wanted_lies_far_off_all_is_compared(self, encoder: Encoder) -> None:
         here, there = np.eye(DIM, dtype=np.float32)[:2]
         near, far = here + unit_vectors(2000) / 20, there + unit_vectors(1500, seed=1) / 20
         dataset = fill(encoder, "a", near)
