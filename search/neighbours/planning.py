@@ -66,11 +66,14 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     n_indexed, is_there = has_index(encoder)
     if not is_there:
         return None
-    fewest = isqrt(_COMPARED_IN_A_STEP * depth * n_indexed)
     n_in_scope = min(n_in_datasets, _estimated(scope)) if scope.filters_images else n_in_datasets
+    walk = Walk(share=min(1.0, n_in_scope / n_indexed), small_dataset_ids=small_datasets(counts))
+    if walk.share >= _NEARLY_ALL:
+        return walk
+    fewest = isqrt(_COMPARED_IN_A_STEP * depth * n_indexed)
     if n_in_scope <= fewest or (scope.filters_images and n_in_scope <= _DOUBT * fewest and _are_few(scope, fewest)):
         return None
-    return Walk(share=min(1.0, n_in_scope / n_indexed), small_dataset_ids=small_datasets(counts))
+    return walk
 
 
 def walk_through(encoder: Encoder, scope: Scope) -> Walk:

@@ -208,10 +208,7 @@ class TestWithAnIndex:
         indexing.build(encoder)
         assert len(nearest(vectors[0], encoder, scope, k=k).hits) == k
 
-    def test_pages_through_the_index_and_past_it_repeat_nothing(
-        self, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(planning, "_COMPARED_IN_A_STEP", 0)  # few as they are
+    def test_pages_through_the_index_and_past_it_repeat_nothing(self, encoder: Encoder) -> None:
         vectors = unit_vectors(1500)
         scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
         indexing.build(encoder)
