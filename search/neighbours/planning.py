@@ -23,6 +23,7 @@ _NEARLY_ALL = 0.9
 # What hnsw.ef_search can be raised to.
 MOST_LOOKED_AT = 1000
 _FEWEST_LOOKED_AT = 100
+# As pgvector has it: where many rows are dead, a walk goes on past them.
 _PATIENCE = 20_000
 # Within so many times what decides, an estimate is not believed, and images are counted up to there.
 _DOUBT = 4

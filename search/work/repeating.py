@@ -12,19 +12,10 @@ from search.evaluation import protocol
 from search.evaluation import running as evaluation
 from search.models import Job
 from search.reviewing import running as duplicates
-from search.work import embedding_jobs, index_builds
+from search.work import embedding_jobs, index_builds, jobs
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
-
-# What a user needs to have a job of a kind done once more.
-PERMISSIONS: dict[str, str] = {
-    Job.Kind.EVALUATE: "search.add_evaluation",
-    Job.Kind.EMBED: "search.change_encoder",
-    Job.Kind.INDEX: "search.change_encoder",
-    Job.Kind.INSTALL: "search.add_encoder",
-    Job.Kind.DUPLICATES: "search.change_image",
-}
 
 
 class CannotRepeat(Exception):
@@ -83,3 +74,5 @@ _REPEAT: dict[str, Callable[[Job, User | AnonymousUser], Job]] = {
     Job.Kind.INSTALL: _install,
     Job.Kind.DUPLICATES: _find_duplicates,
 }
+# What a user needs to have a job of a kind done once more: as much as to have it stopped.
+PERMISSIONS: dict[str, str] = {kind: jobs.PERMISSIONS[Job.Kind(kind)] for kind in _REPEAT}
