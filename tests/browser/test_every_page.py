@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -118,6 +119,8 @@ def look(page: Page, paths: list[str]) -> list[str]:
     broken += broken_rules(page)
     page.keyboard.press("Escape")
     page.keyboard.press("c")
+    expect(page).to_have_url(re.compile("crop="))
+    expect(page.locator("[aria-busy]")).to_have_count(0)  # no press on what gives way to other results meanwhile
     page.locator(".answer .tile-link").first.click()
     broken += broken_rules(page)
     page.keyboard.press("w")
