@@ -23,10 +23,10 @@ from benchmarks.site import fresh_site, say, use
 from embeddings import images, sample
 from embeddings.encoder import Encoder
 from embeddings.images import parts
+from embeddings.images.parts import Grey
 
 BATCH = 64
 WHITE, RED = (255, 255, 255), (200, 30, 30)
-Grey = Image.Image
 Bits = NDArray[np.uint8]
 Distances = NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from embeddings.images.decoding import content_of, decoded, fitted_size
 
-Grey = Image.Image
+Pixels = NDArray[np.float32]
 # What the second picture is to the first: the same, the same mirrored or turned, what it was cut out of, or its part.
 Relation = Literal["same", "turned", "whole", "part"]
 
@@ -32,11 +32,32 @@ _LEAST_EDGE: Final = 5
 _STRANGER: Final = 0.7
 
 
+class Grey:
+    """A small grey picture, as it is laid over others; what it becomes at the smallest sizes is kept."""
+
+    def __init__(self, picture: Image.Image) -> None:
+        """Take a picture of mode L, its longer edge 80 pixels."""
+        self.size = picture.size
+        self.is_plain = float(np.asarray(picture).std()) < _PLAIN
+        self._picture = picture
+        self._scaled: dict[tuple[int, int], tuple[Pixels, bool]] = {}
+
+    def pixels(self, size: tuple[int, int]) -> tuple[Pixels, bool]:
+        """Return it at a size (width, height): float32 (height, width), 0..255; and whether that has any contrast."""
+        if size in self._scaled:
+            return self._scaled[size]
+        pixels = np.asarray(self._picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
+        found = pixels, bool(pixels.std() >= 1)
+        if max(size) <= _EDGE // 2:  # larger ones are wanted of few, and take more room
+            self._scaled[size] = found
+        return found
+
+
 def grey(source: bytes | Path) -> Grey:
     """Return the small grey picture to compare, of a picture or of its thumbnail. Raises RefusedImage."""
     edge = 2 * _EDGE  # a part is compared at up to twice the size of its whole
     _, picture = decoded(content_of(source), edge=1, long_edge=2 * edge)
-    return picture.convert("L").resize(fitted_size(picture.size, edge), Image.Resampling.BOX)
+    return Grey(picture.convert("L").resize(fitted_size(picture.size, edge), Image.Resampling.BOX))
 
 
 def relation(query: Grey, found: Grey) -> Relation | None:
@@ -44,15 +65,16 @@ def relation(query: Grey, found: Grey) -> Relation | None:
 
     query and found: of `grey`. Parts are found from 40 % of the whole's width up, not turned.
     """
-    if _is_plain(query) or _is_plain(found):
+    if query.is_plain or found.is_plain:
         return None
-    if _stretched(query, found) >= SAME:
+    turns = _turns(query, found)
+    if turns[0] >= SAME:
         return "same"
     if correlation(query, found) >= PART:
         return "whole"
     if correlation(found, query) >= PART:
         return "part"
-    return "turned" if _turned(query, found) >= SAME else None
+    return "turned" if turns[1:].max() >= SAME else None
 
 
 def correlation(part: Grey, whole: Grey) -> float:
@@ -65,40 +87,33 @@ def correlation(part: Grey, whole: Grey) -> float:
 
 
 def _correlation(part: Grey, whole: Grey, edge: int) -> float:
-    ground = _pixels(whole, fitted_size(whole.size, edge))
+    ground, _ = whole.pixels(fitted_size(whole.size, edge))
     height, width = ground.shape
+    part_width, part_height = part.size
     best = 0.0
     for n_columns in range(width, round(_LEAST_SHARE * width) - 1, -1):
-        n_rows = round(n_columns * part.height / part.width)
+        n_rows = round(n_columns * part_height / part_width)
         if _LEAST_EDGE <= n_rows <= height and n_columns >= _LEAST_EDGE:
-            best = max(best, _best_place(_pixels(part, (n_columns, n_rows)), ground))
+            template, has_contrast = part.pixels((n_columns, n_rows))
+            if has_contrast:  # of one without, OpenCV says that it is everywhere
+                best = max(best, float(cv2.matchTemplate(ground, template, cv2.TM_CCOEFF_NORMED).max()))
     return best
 
 
-def _stretched(one: Grey, other: Grey) -> float:
-    """Return the correlation of two whole pictures, made the same size."""
-    size = fitted_size(other.size, _EDGE)
-    return _best_place(_pixels(one, size), _pixels(other, size))
+def _turns(one: Grey, other: Grey) -> Pixels:
+    """Return the correlations of a whole picture, made the size of another, with that: upright, then in all seven ways.
 
-
-def _turned(one: Grey, other: Grey) -> float:
-    """Return the best correlation of a whole picture, mirrored and turned in all seven ways, with another."""
+    Those are mirrored and turned. float32 (8,).
+    """
     width, height = fitted_size(other.size, _EDGE)
-    ground = _pixels(other, (width, height))
-    upright, lying = _pixels(one, (width, height)), _pixels(one, (height, width)).T
-    turns = [upright[::-1], upright[:, ::-1], upright[::-1, ::-1]]
-    turns += [lying, lying[::-1], lying[:, ::-1], lying[::-1, ::-1]]
-    return max(_best_place(np.ascontiguousarray(turn), ground) for turn in turns)
+    upright, lying = one.pixels((width, height))[0], one.pixels((height, width))[0].T
+    ways = [way for flat in (upright, lying) for way in (flat, flat[::-1], flat[:, ::-1], flat[::-1, ::-1])]
+    return _flat(*ways) @ _flat(other.pixels((width, height))[0])[0]
 
 
-def _best_place(part: NDArray[np.float32], ground: NDArray[np.float32]) -> float:
-    # Of a part without any contrast OpenCV says that it is everywhere.
-    return float(cv2.matchTemplate(ground, part, cv2.TM_CCOEFF_NORMED).max()) if part.std() >= 1 else 0.0
-
-
-def _pixels(picture: Grey, size: tuple[int, int]) -> NDArray[np.float32]:
-    return np.asarray(picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
-
-
-def _is_plain(picture: Grey) -> bool:
-    return float(np.asarray(picture).std()) < _PLAIN
+def _flat(*pictures: Pixels) -> Pixels:
+    """Return pictures of one size as unit vectors about their mean, float32 (n, pixels); without contrast as 0."""
+    found = np.stack([picture.ravel() for picture in pictures])
+    found -= found.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.where(lengths >= np.sqrt(found.shape[1]), found / np.maximum(lengths, 1e-6), 0)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
+from itertools import islice
 from typing import Final, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from embeddings import hashes, kin
+from embeddings.cores import available_cores
 from embeddings.images import RefusedImage, parts
 from search import encoders, neighbours, vectors
 from search.asking.duplicates import FEWEST_ONES, LIKELY_BITS, SURE_BITS
@@ -35,7 +37,8 @@ N_NEAREST: Final = 5
 # Candidates only: 4,352 photographs of shelves have 11,714 of them, most of which are merely alike.
 WITHIN: Final = 0.15
 _N_AT_ONCE: Final = 500
-_N_GREYS: Final = 4_096
+# Of 20 kB each.
+_N_GREYS: Final = 8_192
 # Larger groups are looked at only along the pairs that the indexes gave.
 _LARGEST_COMPLETED: Final = 60
 
@@ -79,24 +82,21 @@ def find(home: Dataset, also: Sequence[Dataset], encoder: Encoder | None, tell: 
     candidates = set(bits)
     if encoder is not None:
         candidates.update(by_vector(gallery, encoder, tell))
-    look = _Looks(gallery, bits)
+    looks = _Looks(gallery, bits)
     pairs = dict.fromkeys(same_file, DuplicatePair.Relation.FILE)
     home_ids = set(gallery.ids[gallery.is_home].tolist())
     # In the order of their first image, whose grey picture is then at hand.
     wanted = sorted(pair for pair in candidates - set(same_file) if home_ids.intersection(pair))
-    for n_done, pair in enumerate(wanted):
-        tell("looking", n_done, len(wanted))
-        if relation := look(pair):
-            pairs[pair] = relation
-    pairs |= _completed(pairs, look, home_ids)
+    pairs |= looks.at(wanted, lambda n_done: tell("looking", n_done, len(wanted)))
+    pairs |= _completed(pairs, looks, home_ids)
     tell("looking", len(wanted), len(wanted))
     rows = [
         DuplicatePair(
-            dataset=home, first_id=first, second_id=second, relation=relation, n_bits=look.n_bits(first, second)
+            dataset=home, first_id=first, second_id=second, relation=relation, n_bits=looks.n_bits(first, second)
         )
         for (first, second), relation in sorted(pairs.items())
     ]
-    return Found(pairs=rows, n_images=len(home_ids), n_looked_at=look.n, encoder=encoder.name if encoder else "")
+    return Found(pairs=rows, n_images=len(home_ids), n_looked_at=looks.n, encoder=encoder.name if encoder else "")
 
 
 def encoder_for(home: Dataset, name: str = "") -> Encoder | None:
@@ -201,13 +201,21 @@ class _Looks:
         self._bits = bits
         self._phashes = gallery.phashes
         self._ids = gallery.ids
-        self._names: dict[int, str] = {}
-        self._grey = lru_cache(maxsize=_N_GREYS)(self._read)
+        self._greys: dict[int, parts.Grey | None] = {}  # those asked for last at the end
 
-    def __call__(self, pair: Pair) -> DuplicatePair.Relation | None:
-        """Return what two images are to each other; None where they are different, or one cannot be read."""
+    def at(self, pairs: Sequence[Pair], tell: Callable[[int], object]) -> dict[Pair, DuplicatePair.Relation]:
+        """Return what pairs are to each other, without those that are different or cannot be read."""
+        found: dict[Pair, DuplicatePair.Relation] = {}
+        for start in range(0, len(pairs), _N_AT_ONCE):
+            tell(start)
+            some = pairs[start : start + _N_AT_ONCE]
+            self._read({pk for pair in some for pk in pair})
+            found |= {pair: relation for pair in some if (relation := self._relation(pair))}
+        return found
+
+    def _relation(self, pair: Pair) -> DuplicatePair.Relation | None:
         self.n += 1
-        one, other = self._grey(pair[0]), self._grey(pair[1])
+        one, other = self._greys[pair[0]], self._greys[pair[1]]
         seen = parts.relation(one, other) if one and other else None
         if seen is not None:
             return _RELATIONS[seen]
@@ -219,18 +227,27 @@ class _Looks:
         tells = all(FEWEST_ONES <= value.bit_count() <= hashes.N_BITS - FEWEST_ONES for value in (one, other))
         return (one ^ other).bit_count() if tells else None
 
-    def _read(self, image_id: int) -> parts.Grey | None:
-        name = Image.objects.filter(pk=image_id).values_list("thumbnail", flat=True).first()
-        if not name:
-            return None
-        try:
-            return parts.grey(originals.source(name))
-        except RefusedImage:  # its file is lost
-            return None
+    def _read(self, image_ids: set[int]) -> None:
+        """Have the small grey pictures of images at hand; None for those whose file is lost."""
+        kept = {pk: self._greys.pop(pk) for pk in image_ids & self._greys.keys()}
+        for oldest in list(islice(self._greys, max(0, len(self._greys) + len(image_ids) - _N_GREYS))):
+            del self._greys[oldest]
+        thumbnails = Image.objects.filter(pk__in=image_ids - kept.keys()).values_list("pk", "thumbnail")
+        names = {pk: name for pk, name in thumbnails if name}
+        with ThreadPoolExecutor(available_cores()) as pool:
+            read = dict(zip(names, pool.map(_grey, names.values()), strict=True))
+        self._greys |= dict.fromkeys(image_ids) | kept | read
+
+
+def _grey(name: str) -> parts.Grey | None:
+    try:
+        return parts.grey(originals.source(name))
+    except RefusedImage:  # its file is lost
+        return None
 
 
 def _completed(
-    pairs: dict[Pair, DuplicatePair.Relation], look: _Looks, home_ids: set[int]
+    pairs: dict[Pair, DuplicatePair.Relation], looks: _Looks, home_ids: set[int]
 ) -> dict[Pair, DuplicatePair.Relation]:
     """Look at what the indexes did not pair: in each chain of pairs, the best image beside each of the others.
 
@@ -240,14 +257,14 @@ def _completed(
     for first, second in pairs:
         linked[first].add(second)
         linked[second].add(first)
-    found: dict[Pair, DuplicatePair.Relation] = {}
+    wanted: set[Pair] = set()
     for chain in groups.chains(pairs):
         if not 2 < len(chain) <= _LARGEST_COMPLETED:
             continue
         best = min(Image.objects.filter(pk__in=chain), key=groups.rank).pk
-        missing = [(min(best, one), max(best, one)) for one in chain if one != best and one not in linked[best]]
-        found |= {pair: relation for pair in missing if home_ids.intersection(pair) and (relation := look(pair))}
-    return found
+        missing = {(min(best, one), max(best, one)) for one in chain if one != best and one not in linked[best]}
+        wanted |= {pair for pair in missing if home_ids.intersection(pair)}
+    return looks.at(sorted(wanted), lambda _: None)
 
 
 def replace(home: Dataset, pairs: Iterable[DuplicatePair]) -> int:
