@@ -10,14 +10,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils import timezone
 from numpy.typing import NDArray
 
 from embeddings import images
@@ -30,14 +28,11 @@ from search.encoders import heads
 from search.files import originals, storage
 from search.metrics import batches
 from search.models import Embedding, Encoder, Image
-from search.work import jobs, queue
+from search.work import jobs, leases, queue
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
-# A killed worker's images wait this long for the next one; a worker that is only slow says meanwhile that it lives.
-LEASE = timedelta(seconds=90)
-_SECONDS_TO_RENEWAL = 20.0
 # A picture that was begun so often and never finished takes its worker down with it.
 MAX_ATTEMPTS = 3
 N_TAGS = 5
@@ -107,7 +102,7 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     refused: list[tuple[_Task, images.RefusedImage]] = []
     renewed = started
     for task in tasks:
-        if time.perf_counter() - renewed > _SECONDS_TO_RENEWAL:
+        if time.perf_counter() - renewed > leases.SECONDS_TO_RENEWAL:
             _renew(tasks)
             renewed = time.perf_counter()
         try:
@@ -164,18 +159,16 @@ def _quick_transaction() -> Iterator[None]:
 
 def _claim(image_ids: Sequence[int]) -> list[_Task]:
     """Take the pending images that nobody holds; give up on those that were taken too often."""
-    now = timezone.now()
     with _quick_transaction(), connection.cursor() as cursor:
         cursor.execute(
-            """
-            UPDATE search_image SET leased_until = %(until)s, n_attempts = n_attempts + 1
+            f"""
+            UPDATE search_image SET {leases.HOLD}, n_attempts = n_attempts + 1
             WHERE id IN (SELECT id FROM search_image
-                         WHERE id = ANY(%(ids)s) AND status = 'pending'
-                           AND (leased_until IS NULL OR leased_until < %(now)s)
+                         WHERE id = ANY(%(ids)s) AND status = 'pending' AND {leases.FREE}
                          ORDER BY id FOR UPDATE SKIP LOCKED)
             RETURNING id, dataset_id, sha256, file, in_place_path, job_id, n_attempts
             """,
-            {"until": now + LEASE, "now": now, "ids": list(image_ids)},
+            {"ids": list(image_ids)},
         )
         rows = cursor.fetchall()
     given_up = [_task(row[:6], is_new=True) for row in rows if row[6] > MAX_ATTEMPTS]
@@ -189,8 +182,11 @@ def _claim(image_ids: Sequence[int]) -> list[_Task]:
 
 def _renew(tasks: list[_Task]) -> None:
     """Hold for another while what is still being worked on."""
-    held = Image.objects.filter(pk__in=[task.id for task in tasks if task.is_new], status=Image.Status.PENDING)
-    held.update(leased_until=timezone.now() + LEASE)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE search_image SET {leases.HOLD} WHERE id = ANY(%s) AND status = 'pending'",
+            [[task.id for task in tasks if task.is_new]],
+        )
 
 
 def forget(image_ids: Sequence[int]) -> int:
@@ -209,11 +205,6 @@ def tried(image_ids: Sequence[int]) -> set[int]:
     """Return those that wait though somebody has begun them: one of them may be what kills whoever decodes it."""
     waiting = Image.objects.filter(pk__in=image_ids, status=Image.Status.PENDING, n_attempts__gt=0)
     return set(waiting.values_list("pk", flat=True))
-
-
-def free(image_ids: Sequence[int]) -> None:
-    """Free images whose holder is known to be dead. That they were tried stays: one of them may be what killed it."""
-    Image.objects.filter(pk__in=image_ids, status=Image.Status.PENDING).update(leased_until=None)
 
 
 def _release(tasks: list[_Task]) -> None:

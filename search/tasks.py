@@ -1,7 +1,7 @@
 """What workers do. Each task takes ids, calls one function, and can be run twice."""
 
 from celery import shared_task
-from celery.signals import task_prerun, worker_init, worker_process_init
+from celery.signals import task_prerun, worker_init, worker_process_init, worker_ready
 from django.conf import settings
 from django.db import close_old_connections
 
@@ -12,7 +12,7 @@ from search.models import Encoder
 from search.quality import auditing
 from search.reviewing import running as duplicates
 from search.training import running
-from search.work import answering, counting, embedding_jobs, reconciling  # noqa: F401 -- the first answers by itself
+from search.work import answering, counting, embedding_jobs, queue, reconciling  # noqa: F401 -- the first answers by itself
 from search.work import upkeep as upkeeping
 
 
@@ -28,6 +28,12 @@ def encode_with_one_thread(**_: object) -> None:
     encoders.use_threads(1)
 
 
+@worker_ready.connect
+def sweep_at_once(**_: object) -> None:
+    """Have what an earlier worker held sent again, and not only in a minute."""
+    queue.send_sweep()
+
+
 @task_prerun.connect
 def check_connection(**_: object) -> None:
     """Have Django look whether the connection that a child keeps between tasks still answers."""
@@ -41,7 +47,9 @@ def embed(encoder_id: int, image_ids: list[int], job_id: int | None = None) -> N
     if encoder is not None and job_id is not None:
         embedding_jobs.embed(encoder, image_ids, job_id)
     elif encoder is not None:
-        embedding.embed(encoder, image_ids)
+        outcome = embedding.embed(encoder, image_ids)
+        if encoder.is_default and (outcome.n_embedded or outcome.n_refused):  # else it would only send them again
+            reconciling.send_left(encoder)
 
 
 @shared_task

@@ -83,7 +83,7 @@ def _skew() -> Iterator[Finding]:
         (theirs,) = cursor.fetchone()
     skew = theirs - (before + time.time()) / 2
     if abs(skew) > _MOST_SKEW_S:
-        what = f"Its clock and this machine's are {abs(skew):.0f} s apart: leases and ages are wrong by that."
+        what = f"Its clock and this machine's are {abs(skew):.0f} s apart: ages are wrong by that."
         yield warning(_PART, what, "timedatectl set-ntp true, on both machines")
     elif time.time() < settings.BASE_DIR.joinpath("manage.py").stat().st_mtime - 86_400:
         yield warning(_PART, "This machine's clock stands before the day of its files.", "timedatectl set-ntp true")

@@ -12,12 +12,12 @@ from random import Random
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage, storages
-from django.db.models import Q
 from django.utils import timezone
 
 from search.checkup.findings import Finding, error, ok, warning
 from search.files.storage import FOLDERS
 from search.models import Image
+from search.work import leases
 
 _PART = "images"
 WAITS_TOO_LONG = timedelta(minutes=30)
@@ -36,9 +36,8 @@ def look(*, every_file: bool) -> Iterator[Finding]:
 
 
 def _pending() -> Iterator[Finding]:
-    free = Q(leased_until=None) | Q(leased_until__lt=timezone.now())
     waiting = Image.objects.filter(status=Image.Status.PENDING)
-    n_long = waiting.filter(free, created_at__lt=timezone.now() - WAITS_TOO_LONG).count()
+    n_long = waiting.filter(leases.free(), created_at__lt=timezone.now() - WAITS_TOO_LONG).count()
     if n_long:
         minutes = int(WAITS_TOO_LONG.total_seconds() // 60)
         what = f"{n_long:,} images wait though they were added more than {minutes} minutes ago, and nobody has them."

@@ -172,8 +172,9 @@ class Image(models.Model):
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.PENDING)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
     error_detail = models.TextField(_("error"), blank=True)
-    # A worker that takes a pending image holds it until then; a killed worker's images are free again afterwards.
+    # A worker that takes a pending image holds it until then, or until this connection of its ends: `work.leases`.
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+    leased_by = models.IntegerField(null=True, blank=True, editable=False)
     n_attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
     job = models.ForeignKey(
         Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="images", verbose_name=_("job")

@@ -103,8 +103,6 @@ class LocalWorkers:
         try:
             yield
         except BrokenProcessPool as error:
-            # Nobody is left who holds them: whoever runs the command again should not wait for their leases.
-            embedding.free([image_id for _, image_ids in self._running for image_id in image_ids])
             raise EmbeddingStopped(_told("A process that embeds was killed, perhaps for want of memory")) from error
         except encoders.NoEncoder as error:
             raise EmbeddingStopped(str(error)) from error

@@ -62,6 +62,11 @@ def send_find_duplicates(job_id: int) -> None:
     _send("search.tasks.find_duplicates", [job_id], Turn.LATER)
 
 
+def send_sweep() -> None:
+    """Ask the workers to look for what was lost on the way."""
+    _send("search.tasks.reconcile", [], Turn.SOON)
+
+
 def n_waiting(turn: Turn, name: str = settings.CELERY_TASK_DEFAULT_QUEUE) -> int | None:
     """Return how many messages of a turn wait in a queue, or None where the broker is out of reach."""
     if turn:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q
-from django.utils import timezone
 
 from search import encoders, indexing, neighbours
 from search.bulk import batches
@@ -17,7 +15,7 @@ from search.embedding import BATCH_SIZE
 from search.files import arriving, originals, storage
 from search.models import Encoder, Image, Job
 from search.quality import auditing, calibrating
-from search.work import embedding_jobs, index_builds, jobs, queue
+from search.work import embedding_jobs, index_builds, jobs, leases, queue
 from search.work.missing import missing_ids, send
 from search.work.queue import Turn
 
@@ -56,12 +54,18 @@ def reconcile() -> Swept:
         default = encoders.default()
     except encoders.NoEncoder:
         return Swept(n_jobs_ended=n_ended)
-    if queue.n_waiting(Turn.SOON) != 0:
-        return Swept(n_jobs_ended=n_ended)
-    n_sent = _send_pending(default)
-    if not n_sent:
+    n_sent = send_left(default)
+    if n_sent == 0:
         n_sent = after_load(default)
-    return Swept(n_sent=n_sent, n_jobs_ended=n_ended)
+    return Swept(n_sent=n_sent or 0, n_jobs_ended=n_ended)
+
+
+def send_left(default: Encoder) -> int | None:
+    """Send the images that wait and are neither held nor in the queue; return how many, None while that has messages.
+
+    What a killed worker held is sent when the queue is empty, by whoever empties it.
+    """
+    return _send_pending(default) if queue.n_waiting(Turn.SOON) == 0 else None
 
 
 def _send_waiting() -> None:
@@ -112,7 +116,7 @@ def _build(encoder: Encoder) -> bool:
 
 def _send_pending(encoder: Encoder) -> int:
     """Send the pending images that nobody holds. One that was tried before goes alone: it may be the one that kills."""
-    free = Image.objects.filter(Q(leased_until=None) | Q(leased_until__lt=timezone.now()), status=Image.Status.PENDING)
+    free = Image.objects.filter(leases.free(), status=Image.Status.PENDING)
     fresh = list(free.filter(n_attempts=0).order_by("pk").values_list("pk", flat=True)[:MOST_SENT])
     tried = list(free.filter(n_attempts__gt=0).order_by("pk").values_list("pk", flat=True)[:MOST_SENT])
     for batch in [*batches(fresh, BATCH_SIZE), *batches(tried, 1)]:

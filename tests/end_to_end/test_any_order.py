@@ -148,8 +148,6 @@ def test_whatever_ends_and_begins_first(running: Running, secret: str, tmp_path:
     for name in order:
         running.start(name)
         adding.by_request()
-    # What a killed worker held it holds for a while yet; tests need not wait for that.
-    running.site.sql("UPDATE search_image SET leased_until = NULL WHERE status = 'pending'")
 
     def is_swept() -> bool:
         """Sweep as beat does every minute."""

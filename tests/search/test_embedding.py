@@ -6,16 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.utils import timezone
 
 from embeddings import images
 from search import embedding, encoders
 from search.models import Embedding, Encoder, Image, Job
-from search.work import jobs, missing, queue, reconciling
+from search.work import jobs, leases, missing, queue, reconciling
 from tests.conftest import png
 from tests.fakes import COLOUR_SPEC, ColourNetwork
+from tests.running import wait_for
 
 AddImage = Callable[..., Image]
 
@@ -37,8 +40,36 @@ def test_an_image_that_somebody_holds_is_left_to_them(encoder: Encoder, add_imag
     assert embedding.embed(encoder, [image.pk]).n_embedded == 0
 
 
-def test_an_image_whose_holder_was_killed_is_taken_over(encoder: Encoder, add_image: AddImage) -> None:
+def test_an_image_is_taken_over_when_its_lease_ends(encoder: Encoder, add_image: AddImage) -> None:
     image = add_image("red", embedded=False, leased_until=timezone.now() - timedelta(seconds=1), n_attempts=1)
+    assert embedding.embed(encoder, [image.pk]).n_embedded == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_image_is_taken_over_when_its_holder_is_gone(
+    encoder: Encoder, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = add_image("red", embedded=False)
+    connect = connection.get_connection_params()
+    with psycopg.connect(**{name: connect[name] for name in ("dbname", "host", "port", "user")}) as other:
+        other.execute(f"UPDATE search_image SET {leases.HOLD}, n_attempts = 1")
+        other.commit()
+        assert embedding.embed(encoder, [image.pk]).n_embedded == 0
+        assert not Image.objects.filter(leases.free()).exists()
+    wait_for(Image.objects.filter(leases.free()).exists, "the end of the connection")
+    monkeypatch.setattr(queue, "n_waiting", lambda turn: 0)
+    assert reconciling.send_left(encoder) == 1
+    assert embedding.embed(encoder, [image.pk]).n_embedded == 1
+
+
+def test_a_later_connection_of_the_same_number_is_not_the_holder(encoder: Encoder, add_image: AddImage) -> None:
+    image = add_image("red", embedded=False)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE search_image SET leased_by = pg_backend_pid(), leased_until = %s + ("
+            "SELECT backend_start - interval '1 s' FROM pg_stat_activity WHERE pid = pg_backend_pid())",
+            [leases.LEASE],
+        )
     assert embedding.embed(encoder, [image.pk]).n_embedded == 1
 
 
@@ -61,10 +92,10 @@ def test_a_slow_batch_is_held_for_as_long_as_it_takes(
         Image.objects.update(leased_until=timezone.now())  # as if its time had gone by
         return prepare(*args, **options)
 
-    monkeypatch.setattr(embedding, "_SECONDS_TO_RENEWAL", 0.0)
+    monkeypatch.setattr(leases, "SECONDS_TO_RENEWAL", 0.0)
     monkeypatch.setattr(images, "prepare", prepare_slowly)
     assert embedding.embed(encoder, [image.pk for image in batch]).n_embedded == 2
-    assert min(left) > embedding.LEASE / 2
+    assert min(left) > leases.LEASE / 2
 
 
 def test_an_error_gives_the_images_back_at_once(

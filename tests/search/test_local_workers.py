@@ -4,12 +4,10 @@ import operator
 import os
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from search import embedding
 from search.embedding import Outcome
@@ -44,16 +42,6 @@ def test_a_process_that_is_killed_ends_the_embedding(
     monkeypatch.setattr(child_process, "begin", partial(os._exit, 9))
     with pytest.raises(EmbeddingStopped, match=r"^A process that embeds was killed, .* to go on\.$"):
         send_and_wait(encoder, waiting)
-
-
-def test_images_of_a_killed_process_are_free_at_once(
-    encoder: Encoder, waiting: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child_process, "begin", partial(os._exit, 9))
-    Image.objects.update(leased_until=timezone.now() + timedelta(minutes=5), n_attempts=1)
-    with pytest.raises(EmbeddingStopped):
-        send_and_wait(encoder, waiting)
-    assert set(Image.objects.values_list("leased_until", "n_attempts")) == {(None, 1)}
 
 
 def test_an_exception_in_a_process_ends_the_embedding(
