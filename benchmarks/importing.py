@@ -7,17 +7,21 @@ first file to the last searchable row. The start of workers and networks is not 
 
 from __future__ import annotations
 
+import argparse
+import json
 import multiprocessing
 import os
+import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
-from benchmarks.site import arguments, fresh_site, pictures_of, say
+from benchmarks.site import ROOT, arguments, fresh_site, pictures_of, say
 from tests.running import Site
 
 BATCH_SIZE = 64
@@ -26,46 +30,66 @@ WARM_UP = 8
 
 def main() -> None:
     parser = arguments("Import throughput against the bare decode and encode loop on the same files and cores.")
+    parser.add_argument("--peers", type=Path, metavar="PYTHON", help="a Python that has the scripts' packages")
     options = parser.parse_args()
     with fresh_site(options.var) as site:
         pictures = pictures_of(options.pictures, site)
+        if options.peers and not pictures.is_dir():
+            parser.error("With --peers name a folder: the scripts read no archives.")
         contents = read_contents(pictures)
         say(f"{len(contents)} pictures")
-        with site.worker(), pool_of(site) as pool:
-            _warm_up(site, pictures, pool, contents)
-            floors, imports, again = [], [], []
-            for run in range(options.runs):
-                floors.append(_timed(lambda: run_floor(pool, contents)))
-                result = _import(site, pictures, f"run {run} {time.time():.0f}")
-                imports.append(result["seconds"])
-                again.append(_import(site, pictures, result["dataset"])["seconds"])
-                _delete(site, result["dataset"])
-                say(f"run {run}: floor {floors[-1]:.1f} s, import {imports[-1]:.1f} s, again {again[-1]:.1f} s")
-    n = len(contents)
-    ratios = [floor / one for floor, one in zip(floors, imports, strict=True)]
-    report.tell(
-        f"Import of {n} pictures, medians of {options.runs} interleaved runs",
-        [
-            {
-                "side": "bare loop",
-                "seconds": report.median(floors),
-                "pictures/s": n / report.median(floors),
-                "ratio": 1.0,
-            },
-            {
-                "side": "import through the workers",
-                "seconds": report.median(imports),
-                "pictures/s": n / report.median(imports),
-                "ratio": report.median(ratios),
-            },
-            {
-                "side": "the same again",
-                "seconds": report.median(again),
-                "pictures/s": n / report.median(again),
-                "ratio": report.median([floor / one for floor, one in zip(floors, again, strict=True)]),
-            },
-        ],
-    )
+        seconds = _measure(site, pictures, contents, options)
+    floors = seconds["bare loop"]
+    rows = []
+    for side, times in seconds.items():
+        ratio = report.median([floor / one for floor, one in zip(floors, times, strict=True)])
+        rate = len(contents) / report.median(times)
+        rows.append({"side": side, "seconds": report.median(times), "pictures/s": rate, "ratio": ratio})
+    report.tell(f"Import of {len(contents)} pictures, medians of {options.runs} interleaved runs", rows)
+
+
+def _measure(site: Site, pictures: Path, contents: list[bytes], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the seconds of each run of each side."""
+    seconds: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        stack.enter_context(site.worker())
+        pool = stack.enter_context(pool_of(site))
+        peers = {
+            f"{runtime} script": stack.enter_context(_peer(options.peers, runtime, pictures, options.runs))
+            for runtime in (("torch", "onnx") if options.peers else ())
+        }
+        _warm_up(site, pictures, pool, contents)
+        for run in range(options.runs):
+            now = {"bare loop": _timed(lambda: run_floor(pool, contents))}
+            result = _import(site, pictures, f"run {run} {time.time():.0f}")
+            now["import through the workers"] = result["seconds"]
+            now["the same again"] = _import(site, pictures, result["dataset"])["seconds"]
+            _delete(site, result["dataset"])
+            now |= {name: peer() for name, peer in peers.items()}
+            for side, one in now.items():
+                seconds.setdefault(side, []).append(one)
+            say(f"run {run}: " + ", ".join(f"{side} {one:.1f} s" for side, one in now.items()))
+    return seconds
+
+
+@contextmanager
+def _peer(python: Path, runtime: str, pictures: Path, runs: int) -> Iterator[Callable[[], float]]:
+    """Have a script ready, its network loaded; give a function that lets it run once, and returns the seconds."""
+    # One run more than are asked for: with a single one it would not wait for its turn.
+    script = [str(python), "benchmarks/afternoon_script.py", str(pictures), "--runtime", runtime, f"--runs={runs + 1}"]
+    with subprocess.Popen(script, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        if process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"The {runtime} script did not start.")
+
+        def run() -> float:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            return float(json.loads(process.stdout.readline())["seconds"])
+
+        yield run
+        process.terminate()
 
 
 def read_contents(pictures: Path) -> list[bytes]:

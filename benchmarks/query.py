@@ -39,12 +39,12 @@ def _measure(url: str, queries: list[bytes]) -> list[dict[str, object]]:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     stages = _stages()
     for content in queries[:20]:
-        _post(connection, content)
+        post(connection, content)
         stages(content)
     over_http, apart = [], []
     for content in queries:  # interleaved, so that both see the machine in the same moods
         started = time.perf_counter()
-        _post(connection, content)
+        post(connection, content)
         over_http.append((time.perf_counter() - started) * 1000)
         apart.append(stages(content))
     sums = [sum(times.values()) for times in apart]
@@ -89,7 +89,8 @@ def _stages() -> Callable[[bytes], dict[str, float]]:
     return run
 
 
-def _post(connection: http.client.HTTPConnection, content: bytes) -> None:
+def post(connection: http.client.HTTPConnection, content: bytes) -> None:
+    """Search with a picture, for JSON. Raises RuntimeError where that fails."""
     boundary = uuid.uuid4().hex
     body = (
         (
