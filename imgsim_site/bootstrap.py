@@ -94,7 +94,9 @@ def install(requirements: Path) -> None:
     """Let pip install `requirements`, with its progress shown. Raises SetupError if it fails."""
     own_pip = [str(VENV_PYTHON), "-m", "pip"]
     pip = own_pip if runs(*own_pip) else [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
-    options = ["--disable-pip-version-check", "--no-warn-script-location", "--requirement", str(requirements)]
+    # Compiling every module takes a minute; of most packages hardly any is ever imported.
+    options = ["--disable-pip-version-check", "--no-warn-script-location", "--no-compile"]
+    options += ["--requirement", str(requirements)]
     # root installs into .venv, which is no system folder.
     environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
     if subprocess.call([*pip, "install", *options], env=environment) != 0:

@@ -70,7 +70,11 @@ def test_the_map_is_walked_by_keyboard(open_page: OpenPage, evaluated: Evaluatio
     expect(page.get_by_role("heading", level=1)).to_contain_text("nearest of")
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, PHONE], ids=["light", "dark", "phone"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, pytest.param({"color_scheme": "dark"}, marks=pytest.mark.thorough), PHONE],
+    ids=["light", "dark", "phone"],
+)
 def test_pages_fit_their_window_and_break_no_rule(
     open_page: OpenPage, evaluated: Evaluation, options: dict[str, Any]
 ) -> None:

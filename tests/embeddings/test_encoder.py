@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from embeddings.encoder import BrokenVectors, Encoder, EncoderDamaged, EncoderMissing
 from embeddings.install import InstalledEncoder
-from tests.embeddings.test_networks import CANONICAL
+from tests.embeddings.test_networks import CANONICAL, each_encoder
 
 Install = Callable[[str], InstalledEncoder]
 Images = NDArray[np.uint8]
@@ -25,7 +25,7 @@ def encoder(installed: Install) -> Encoder:
     return Encoder.load(installed("mobilenet_v2").folder)
 
 
-@pytest.mark.parametrize("name", CANONICAL)
+@each_encoder
 def test_it_gives_the_canonical_vector(name: str, installed: Install, gradient: Images) -> None:
     leading, largest = CANONICAL[name]
     encoder = Encoder.load(installed(name).folder)
@@ -54,7 +54,7 @@ def test_it_takes_read_only_and_scattered_arrays(encoder: Encoder, photos: Image
     np.testing.assert_allclose(encoder.encode(mirrored), encoder.encode(mirrored.copy()), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", CANONICAL)
+@each_encoder
 def test_the_mean_of_the_locations_is_the_vector(name: str, installed: Install, photos: Images) -> None:
     encoder = Encoder.load(installed(name).folder)
     locations, vectors = encoder.encode_locations(photos), encoder.encode(photos)

@@ -27,7 +27,7 @@ def with_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "find", lambda: Device(name="a processor", is_gpu=True))
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "efficientnet_lite0"])
+@pytest.mark.parametrize("name", [pytest.param("mobilenet_v2", marks=pytest.mark.thorough), "efficientnet_lite0"])
 def test_vectors_and_tags_are_those_of_the_cpu_runtime(
     name: str, installed: Install, photos: Images, with_gpu: None
 ) -> None:

@@ -167,6 +167,7 @@ def test_it_reports_why_a_conversion_failed(tmp_path: Path) -> None:
         module.run_convert("mobilenet_v2", Path("net.pt"), tmp_path / "samples.npy", tmp_path, lambda line: None)
 
 
+@pytest.mark.thorough
 def test_converting_opens_no_connection(wheel: Path, photos: Images, tmp_path: Path) -> None:
     np.save(tmp_path / "samples.npy", photos)
     (tmp_path / "encoder").mkdir()

@@ -62,7 +62,7 @@ def unit(vectors: NDArray[Any]) -> NDArray[Any]:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize("name", ["mobilenet", "vgg16", pytest.param("resnet50", marks=pytest.mark.thorough)])
 def test_it_gives_the_features_that_keras_gives(name: str, network: Networks, photos: Images, tmp_path: Path) -> None:
     arrays, _ = load_weights(spec_for(name), save_legacy(network(name), tmp_path / "notop.h5"))
     received = build(name, arrays).predict(photos[:2], verbose=0)

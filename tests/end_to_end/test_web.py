@@ -74,6 +74,7 @@ def test_a_search_imports_neither_tensorflow_nor_keras(site: Site, pictures: Pat
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.thorough
 def test_it_ends_in_peace_while_it_warms_up(site: Site) -> None:
     """The moment in which the runtime is in the middle of loading comes at another time on each machine."""
     code = "import time, imgsim_site.wsgi; time.sleep({})"

@@ -38,6 +38,7 @@ def test_workers_embed_what_a_command_imports(site: Site, pictures: Path) -> Non
     assert (again["added"], again["unchanged"], again["embedded"]) == (0, 432, 0)
 
 
+@pytest.mark.thorough
 def test_threads_that_find_no_gpu_embed_on_the_processor(site: Site, pictures: Path) -> None:
     options = ["-n", "worker-gpu@%h", "-l", "INFO", "--pool", "threads", "--concurrency", "4"]
     with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options, EMBED_ON="gpu", LOG_FORMAT="json"):
@@ -76,6 +77,7 @@ def test_a_worker_that_is_killed_loses_no_picture(site: Site, pictures: Path) ->
     assert standing(site, "killed") == {"ready": 432, "embeddings": 432}
 
 
+@pytest.mark.thorough
 def test_messages_that_redis_forgot_are_sent_again(site: Site, pictures: Path) -> None:
     site.manage_json("import_images", str(pictures / "photographs" / "coffee"), "--dataset", "flushed")
     site.manage("shell", "-c", "from django.core.cache import cache; cache._cache.get_client(write=True).flushall()")

@@ -149,6 +149,7 @@ def test_ctrl_c_while_it_prepares_ends_it_without_a_traceback(
     assert processes_of(demo.var) == []
 
 
+@pytest.mark.thorough
 def test_a_second_one_says_what_runs_and_leaves_it_alone(start_demo: Callable[..., RunningDemo], port: int) -> None:
     first = start_demo(port)
     first.wait_for("ImgSim is ready")

@@ -10,7 +10,10 @@ from embeddings.training.presets import PRESETS
 from tests.embeddings.training.test_networks import tinted
 
 
-@pytest.mark.parametrize(("preset", "backbone"), [("resnet50", "resnet50"), ("vgg16", "vgg16"), ("vit", "vit_tiny")])
+@pytest.mark.parametrize(
+    ("preset", "backbone"),
+    [pytest.param("resnet50", "resnet50", marks=pytest.mark.thorough), ("vgg16", "vgg16"), ("vit", "vit_tiny")],
+)
 def test_it_learns_pictures_and_gives_unit_vectors(preset: str, backbone: str) -> None:
     defaults = {**PRESETS[preset].defaults, "frozen_epochs": 0, "learning_rate": 3e-4}
     config = TrainingConfig(preset=preset, name="few", from_scratch=True, backbone=backbone, input_size=32, **defaults)

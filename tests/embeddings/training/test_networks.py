@@ -106,7 +106,7 @@ def test_the_metric_network_refuses_what_it_cannot_be(size: int, dim: int, depth
         metric_convnet.build_network(size, dim, depth=depth)
 
 
-@pytest.mark.parametrize("depth", ["published", "residual"])
+@pytest.mark.parametrize("depth", ["published", pytest.param("residual", marks=pytest.mark.thorough)])
 def test_the_metric_networks_learn_what_looks_alike(depth: metric_convnet.Depth) -> None:
     keras.utils.set_random_seed(0)
     pictures, labels = tinted(30)

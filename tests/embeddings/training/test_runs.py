@@ -143,6 +143,7 @@ def test_a_run_that_was_killed_in_an_epoch_ends_as_if_it_had_not_been(
     assert events[-1]["weights_digest"] == whole[1][-1]["weights_digest"]
 
 
+@pytest.mark.thorough
 def test_sigterm_stops_it_and_it_says_so(samples: list[Sample], tmp_path: Path) -> None:
     folder = make_run(tmp_path / "stopped", replace(CONFIG, epochs=500), samples)
     with start(folder) as process:
@@ -176,6 +177,7 @@ def test_it_ends_early_when_it_gets_no_better(samples: list[Sample], tmp_path: P
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2, 3]
 
 
+@pytest.mark.thorough
 def test_an_autoencoder_learns_without_labels_and_keeps_its_lengths(samples: list[Sample], tmp_path: Path) -> None:
     config = replace(
         CONFIG, preset="conv-autoencoder", network="conv-autoencoder", loss="reconstruction", distance="l2",
@@ -232,6 +234,7 @@ def test_without_two_of_a_label_to_check_on_the_loss_decides(samples: list[Sampl
     assert epochs[-1]["best_epoch"] == 2
 
 
+@pytest.mark.thorough
 def test_a_picture_that_is_gone_is_an_error_in_words(samples: list[Sample], tmp_path: Path) -> None:
     folder = make_run(tmp_path / "gone", CONFIG, [*samples, Sample(path="/nowhere.png", label="red", part="train")])
     out, _ = (process := start(folder)).communicate(timeout=120)
