@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
+from django.db import connection
+
 from search.ingest.errors import CannotImport, DatasetDeleted
 from search.models import Dataset, Image
 from search.work import queue, reconciling
@@ -13,10 +15,12 @@ from search.work.local_workers import LocalWorkers
 from search.work.progress import Bars
 from search.work.queue import Turn
 
-_SECONDS_BETWEEN_LOOKS = 0.3
+# Whoever looks often takes time from whoever embeds: the seconds between two looks are a hundredth of those waited.
+_SECONDS_BETWEEN_LOOKS = 0.3, 2.0
+_SHARE_OF_WAIT = 0.01
 _SECONDS_STANDING_STILL = 20.0
 # Images are embedded in about the order of their ids: whatever moves is among the first so many that wait.
-_N_LOOKED_AT = 5_000
+_N_LOOKED_AT = 1_000
 
 
 class Watch:
@@ -40,7 +44,8 @@ class Watch:
     def look(self) -> None:
         """See which of the first that wait are through by now. Raises DatasetDeleted."""
         self._check_dataset()
-        self._look_from(0)
+        while self._waiting and self._look_from(0) == 0:
+            pass  # all of these: so may be the next
 
     def look_at_all(self) -> None:
         """See which are through by now, of all of them. Raises DatasetDeleted."""
@@ -55,18 +60,22 @@ class Watch:
 
     def _look_from(self, start: int) -> int:
         """Look at a window of images; return how many of them go on waiting. Those that were deleted do not."""
-        window = slice(start, start + _N_LOOKED_AT)
-        statuses = dict(Image.objects.filter(pk__in=self._waiting[window]).values_list("pk", "status"))
+        window = self._waiting[start : start + _N_LOOKED_AT]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM search_image WHERE id = ANY(%s) AND status = 'pending'", [window])
+            still = {pk for (pk,) in cursor.fetchall()}
+        through = [pk for pk in window if pk not in still]
+        statuses = dict(Image.objects.filter(pk__in=through).values_list("pk", "status"))
         self.n_ready += Counter(statuses.values())[Image.Status.READY]
         self.refused_ids += [pk for pk, status in statuses.items() if status == Image.Status.REFUSED]
-        still = [pk for pk in self._waiting[window] if statuses.get(pk) == Image.Status.PENDING]
-        self._waiting[window] = still
+        self._waiting[start : start + len(window)] = [pk for pk in window if pk in still]
         return len(still)
 
 
 def wait(watch: Watch, local: LocalWorkers | None, bars: Bars) -> None:
     """Wait until no image is pending. Raises CannotImport where nobody is going to embed those that are."""
-    moved_at, last = time.monotonic(), -1
+    began_at = moved_at = time.monotonic()
+    last = -1
     while True:
         is_over = local.is_done() if local else True
         watch.look()
@@ -79,7 +88,8 @@ def wait(watch: Watch, local: LocalWorkers | None, bars: Bars) -> None:
         if is_over and time.monotonic() - moved_at > _SECONDS_STANDING_STILL:
             _push_on(watch.n_pending, local)
             moved_at = time.monotonic()
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        least, most = _SECONDS_BETWEEN_LOOKS
+        time.sleep(min(most, max(least, _SHARE_OF_WAIT * (time.monotonic() - began_at))))
 
 
 def _push_on(n_pending: int, local: LocalWorkers | None) -> None:
@@ -87,7 +97,7 @@ def _push_on(n_pending: int, local: LocalWorkers | None) -> None:
     if local:
         raise CannotImport(
             f"{n_pending} pictures still wait: another process holds them, or held them when it was killed less than "
-            "five minutes ago. Run the same command again then to go on."
+            "two minutes ago. Run the same command again then to go on."
         )
     if not queue.n_workers():
         raise CannotImport(

@@ -109,7 +109,7 @@ IMPORTS = (
         "pictures are in, without labels: correct the table, and import again to add them."
     ),
     _(
-        "%(n)s pictures still wait: another process holds them, or held them when it was killed less than five minutes "
+        "%(n)s pictures still wait: another process holds them, or held them when it was killed less than two minutes "
         "ago. Run the same command again then to go on."
     ),
     _(

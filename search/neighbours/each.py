@@ -8,22 +8,27 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from search.models import Encoder
-from search.neighbours.counting import sizes
-from search.neighbours.planning import has_index
+from search.neighbours.planning import stock_of
 from search.neighbours.ranking import OPERATORS
 
 # A walk throws away what is out of scope: with less of the index in it, most of the walk would be for nothing.
 _LEAST_SHARE = 0.1
 _EF_SEARCH = 40
+_OF_PARALLEL_PLANS = (
+    "parallel_setup_cost",
+    "parallel_tuple_cost",
+    "min_parallel_index_scan_size",
+    "min_parallel_table_scan_size",
+)
 
 
 def index_serves_each(encoder: Encoder, dataset_ids: Sequence[int]) -> bool:
     """Return whether walks are worth it: so many images are in scope that to compare all would take long."""
-    n_in_scope = sum(sizes(encoder, dataset_ids).values())
+    stock = stock_of(encoder)
+    n_in_scope = sum(stock.within(dataset_ids).values())
     if n_in_scope <= settings.EXACT_SEARCH_UP_TO or encoder.distance != Encoder.Distance.COSINE:
         return False
-    n_indexed, is_there = has_index(encoder)
-    return is_there and n_in_scope >= _LEAST_SHARE * n_indexed
+    return stock.is_indexed and n_in_scope >= _LEAST_SHARE * stock.n
 
 
 def nearest_of_each(
@@ -39,6 +44,8 @@ def nearest_of_each(
             "SELECT set_config('hnsw.ef_search', %s, true), set_config('hnsw.iterative_scan', 'strict_order', true)",
             [str(max(_EF_SEARCH, 2 * k))],
         )
+        # Hundreds of walks take seconds, of which Postgres knows nothing: it would leave them to one core.
+        cursor.execute("SELECT " + ", ".join(f"set_config('{cost}', '0', true)" for cost in _OF_PARALLEL_PLANS))
         # The image itself is the first of its own: k + 1 are asked for.
         cursor.execute(
             f"""

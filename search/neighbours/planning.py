@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import isqrt
@@ -11,7 +12,6 @@ from django.conf import settings
 from django.db import connection
 
 from search.models import Encoder
-from search.neighbours.counting import sizes
 from search.neighbours.scope import Scope, image_conditions, parameters
 
 # A dataset is small below this part of what is compared one by one.
@@ -53,6 +53,23 @@ class Walk:
         return _PATIENCE if self.share >= _NEARLY_ALL else self.n_looked_at(depth)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """An encoder's vectors. sizes: how many, by dataset; is_indexed: whether their index stands and is complete."""
+
+    sizes: dict[int, int]
+    is_indexed: bool
+
+    @property
+    def n(self) -> int:
+        """How many there are, all of which an index has."""
+        return sum(self.sizes.values())
+
+    def within(self, dataset_ids: Sequence[int]) -> dict[int, int]:
+        """Return how many there are in each of some datasets; those without any are left out."""
+        return {one: self.sizes[one] for one in dataset_ids if one in self.sizes}
+
+
 def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     """Return how the index answers a scope, to a depth of hits; None where every vector in scope is to be compared.
 
@@ -60,18 +77,16 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     share · n_indexed. Small scopes are compared, because a comparison is right and a walk nearly so. Where too few are
     expected, but there are more, a comparison takes longer than a walk would, and is right all the same.
     """
-    counts = sizes(encoder, scope.dataset_ids)
+    stock = stock_of(encoder)
+    counts = stock.within(scope.dataset_ids)
     n_in_datasets = sum(counts.values())
-    if n_in_datasets <= settings.EXACT_SEARCH_UP_TO or scope.only_image_ids:
-        return None
-    n_indexed, is_there = has_index(encoder)
-    if not is_there:
+    if n_in_datasets <= settings.EXACT_SEARCH_UP_TO or scope.only_image_ids or not stock.is_indexed:
         return None
     n_in_scope = min(n_in_datasets, _estimated(scope)) if scope.filters_images else n_in_datasets
-    walk = Walk(share=min(1.0, n_in_scope / n_indexed), small_dataset_ids=small_datasets(counts))
+    walk = Walk(share=min(1.0, n_in_scope / stock.n), small_dataset_ids=small_datasets(counts))
     if walk.share >= _NEARLY_ALL:
         return walk
-    fewest = isqrt(_COMPARED_IN_A_STEP * depth * n_indexed)
+    fewest = isqrt(_COMPARED_IN_A_STEP * depth * stock.n)
     if n_in_scope <= fewest or (scope.filters_images and n_in_scope <= _DOUBT * fewest and _are_few(scope, fewest)):
         return None
     return walk
@@ -79,21 +94,22 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
 
 def walk_through(encoder: Encoder, scope: Scope) -> Walk:
     """Return a walk whatever else might be better, as an audit of the index wants it."""
-    return Walk(share=1.0, small_dataset_ids=small_datasets(sizes(encoder, scope.dataset_ids)))
+    return Walk(share=1.0, small_dataset_ids=small_datasets(stock_of(encoder).within(scope.dataset_ids)))
 
 
-def has_index(encoder: Encoder) -> tuple[int, bool]:
-    """Return how many vectors an encoder has, in whatever dataset, and whether their index stands and is complete."""
+def stock_of(encoder: Encoder) -> Stock:
+    """Return what an encoder has, in whatever datasets."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT (SELECT coalesce(sum(n), 0)::bigint FROM search_embeddingcount WHERE encoder_id = %(encoder)s),
+            SELECT dataset_id, sum(n)::bigint,
                    EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%(index)s) AND indisvalid)
+            FROM search_embeddingcount WHERE encoder_id = %(encoder)s GROUP BY dataset_id HAVING sum(n) > 0
             """,
             {"encoder": encoder.pk, "index": index_name(encoder)},
         )
-        n_indexed, is_there = cursor.fetchone()
-    return int(n_indexed), bool(is_there)
+        rows = cursor.fetchall()
+    return Stock(sizes={dataset_id: n for dataset_id, n, _ in rows}, is_indexed=any(there for _, _, there in rows))
 
 
 def index_name(encoder: Encoder) -> str:

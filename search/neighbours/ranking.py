@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import connection
 from numpy.typing import NDArray
 from pgvector import HalfVector
 
@@ -16,11 +16,13 @@ from search.models import Encoder
 from search.neighbours import planning
 from search.neighbours.hits import COLUMNS, DETAILS, DISTANCE, Answer, hit_of
 from search.neighbours.planning import MOST_LOOKED_AT, Walk
-from search.neighbours.scope import Scope, conditions, image_join, parameters
+from search.neighbours.scope import Scope, conditions, image_join, own_conditions, parameters
 
 MAX_HITS = MOST_LOOKED_AT  # of one answer
 Row = tuple[Any, ...]
+# Indexes are walked for operators; to a function of the same value none answers.
 OPERATORS = {"cosine": "<=>", "l2": "<->"}
+_FUNCTIONS = {"cosine": "cosine_distance", "l2": "l2_distance"}
 
 
 class Place(NamedTuple):
@@ -112,17 +114,16 @@ def _exactly(
     after: Place | None = None,
 ) -> list[Row]:
     """Compare every vector in scope, and return k rows from an offset or a place on."""
-    distance = f"(embedding.vector {OPERATORS[encoder.distance]} %(vector)s::halfvec)"
+    distance = f"{_FUNCTIONS[encoder.distance]}(embedding.vector, %(vector)s::halfvec)"
     beyond = f"AND ({distance}, embedding.image_id) > (%(after_distance)s::float8, %(after_id)s)" if after else ""
     with connection.cursor() as cursor:
-        # "+ 0" is no expression of any index: the planner has to sort.
         cursor.execute(
             f"""
             SELECT {COLUMNS}
             FROM (SELECT embedding.image_id, {distance} AS distance
-                  FROM search_embedding embedding {image_join(scope)}
-                  WHERE embedding.encoder_id = {encoder.pk:d} AND {conditions(scope)} {beyond}
-                  ORDER BY {distance} + 0, embedding.image_id
+                  FROM search_embedding embedding
+                  WHERE embedding.encoder_id = {encoder.pk:d} AND {own_conditions(scope)} {beyond}
+                  ORDER BY distance, embedding.image_id
                   LIMIT %(k)s OFFSET %(offset)s) nearest
             {DETAILS}
             """,
@@ -143,24 +144,30 @@ def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk:
     operator = OPERATORS[encoder.distance]
     # Encoder and length stand as literals: the partial index is chosen only where the planner can read them.
     distance = f"(embedding.vector::halfvec({encoder.dim:d})) {operator} %(vector)s::halfvec({encoder.dim:d})"
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         # At most ef_search rows come out of one walk; an iterative scan goes on where conditions threw rows away.
         # Without sorting, no plan is left but that which reads the index in its order, whatever is filtered.
-        cursor.execute(
-            "SELECT set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true), "
-            "set_config('hnsw.iterative_scan', 'strict_order', true), set_config('enable_sort', 'off', true)",
-            [str(walk.n_looked_at(depth)), str(walk.gives_up_after(depth))],
-        )
+        # Both statements are one message, and so one transaction, with which the settings end.
         cursor.execute(
             f"""
+            SELECT set_config('hnsw.ef_search', %(n_looked_at)s, true),
+                   set_config('hnsw.max_scan_tuples', %(gives_up_after)s, true),
+                   set_config('hnsw.iterative_scan', 'strict_order', true), set_config('enable_sort', 'off', true);
             SELECT {COLUMNS}
             FROM (SELECT embedding.image_id, {distance} AS distance
                   FROM search_embedding embedding {image_join(scope)}
                   WHERE embedding.encoder_id = {encoder.pk:d} AND {conditions(scope)}
-                  ORDER BY {distance}
+                  ORDER BY distance
                   LIMIT %(depth)s) nearest
             {DETAILS}
             """,
-            {**parameters(scope), "vector": HalfVector(vector).to_text(), "depth": depth},
+            {
+                **parameters(scope),
+                "vector": HalfVector(vector).to_text(),
+                "depth": depth,
+                "n_looked_at": str(walk.n_looked_at(depth)),
+                "gives_up_after": str(walk.gives_up_after(depth)),
+            },
         )
+        cursor.nextset()
         return cursor.fetchall()

@@ -13,6 +13,7 @@ from search.neighbours.counting import sizes
 
 Orientation = Literal["", "landscape", "portrait", "square"]
 _SIGNS = {"landscape": 1, "portrait": -1, "square": 0}
+_IN_DATASETS = "embedding.dataset_id = ANY(%(datasets)s)"
 # What each field of a scope demands of an image's row, `scoped`.
 _CONDITIONS = {
     "splits": "scoped.split = ANY(%(splits)s)",
@@ -89,15 +90,27 @@ def image_join(scope: Scope) -> str:
 
 def conditions(scope: Scope) -> str:
     """Return the scope as conditions on `embedding` and `scoped`, for the parameters of `parameters`."""
-    found = ["embedding.dataset_id = ANY(%(datasets)s)"]
-    if scope.filters_images:
-        # The same once more, for the indexes of images.
-        found.append("scoped.dataset_id = ANY(%(datasets)s)")
-    if scope.without_image_ids:
-        found.append("embedding.image_id <> ALL(%(without)s)")
-    if scope.only_image_ids:
-        found.append("embedding.image_id = ANY(%(only)s)")
-    return " AND ".join([*found, *image_conditions(scope)])
+    # The same once more, for the indexes of images.
+    again = ["scoped.dataset_id = ANY(%(datasets)s)"] if scope.filters_images else []
+    return " AND ".join([_IN_DATASETS, *again, *_named(scope), *image_conditions(scope)])
+
+
+def own_conditions(scope: Scope) -> str:
+    """Return the scope as conditions on `embedding` alone: the images that fit are listed, their vectors looked up.
+
+    Postgres goes through an index once for a whole list, where a join would begin at its root for each image.
+    """
+    found = [_IN_DATASETS]
+    if wanted := image_conditions(scope):
+        listed = " AND ".join(["scoped.dataset_id = ANY(%(datasets)s)", *wanted])
+        found.append(f"embedding.image_id = ANY(ARRAY(SELECT scoped.id FROM search_image scoped WHERE {listed}))")
+    return " AND ".join([*found, *_named(scope)])
+
+
+def _named(scope: Scope) -> list[str]:
+    """Return the conditions on `embedding` that name images."""
+    found = ["embedding.image_id <> ALL(%(without)s)"] if scope.without_image_ids else []
+    return [*found, "embedding.image_id = ANY(%(only)s)"] if scope.only_image_ids else found
 
 
 def image_conditions(scope: Scope) -> list[str]:

@@ -336,7 +336,10 @@ class _Explain:
 
     def __call__(self, execute, sql, parameters, many, context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
         if "LIMIT" in sql and "nearest" in sql:
+            settings, _, ranking = sql.rpartition(";")
             with connection.connection.cursor() as cursor:
-                cursor.execute("EXPLAIN " + sql, parameters)
+                cursor.execute(f"{settings}; EXPLAIN {ranking}", parameters)
+                while cursor.nextset():
+                    pass
                 self.plans.append("\n".join(row[0] for row in cursor.fetchall()))
         return execute(sql, parameters, many, context)

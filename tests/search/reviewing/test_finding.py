@@ -13,6 +13,7 @@ from PIL import ImageOps
 
 from search.curating import trash
 from search.models import Dataset, DuplicatePair, Embedding, Encoder, Image, Job
+from search.neighbours.planning import Stock
 from search.reviewing import finding, running
 from search.work import jobs, queue, reconciling
 from search.work.progress import Bars
@@ -115,7 +116,8 @@ def test_walks_through_the_index_give_the_same_candidates(
     gallery = finding._gallery(dataset, [])
     compared = finding.by_vector(gallery, encoder, quiet)
     settings.EXACT_SEARCH_UP_TO = 5
-    monkeypatch.setattr("search.neighbours.each.has_index", lambda encoder: (24, True))
+    stock = Stock(sizes={dataset.pk: 24}, is_indexed=True)
+    monkeypatch.setattr("search.neighbours.each.stock_of", lambda encoder: stock)
     assert finding.by_vector(gallery, encoder, quiet) == compared
     assert len(compared) >= 12
 
