@@ -44,6 +44,15 @@ class Walk:
         n_wanted = 2 * depth if self.share >= _NEARLY_ALL else round(4 * depth / self.share)
         return min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, n_wanted))
 
+    def n_expected(self, depth: int) -> int:
+        """Return how many hits a walk has to come by for its first `depth` to be believed.
+
+        Half of what it would find if hits lay everywhere. With fewer, what is wanted lies at the edge of what it saw.
+        """
+        if self.share >= _NEARLY_ALL:
+            return depth
+        return max(depth, min(2 * depth, round(self.n_looked_at(depth) * self.share / 2)))
+
     def gives_up_after(self, depth: int) -> int:
         """Return the number of vectors after which a walk ends that has found too few, and all is compared.
 

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
-from pgvector import HalfVector
 
 from search.metrics import stages
 from search.models import Encoder
@@ -86,9 +85,9 @@ def _through_index(
 ) -> list[Row]:
     """Return the rows of a page, or fewer where the walk ended before its end."""
     walked = _by_index(vector, encoder, scope, walk, depth)
-    if len(walked) < depth:
+    if len(walked) < walk.n_expected(depth):
         return []
-    rows = _with_small_datasets(walked, vector, encoder, scope, walk.small_dataset_ids, depth)
+    rows = _with_small_datasets(walked[:depth], vector, encoder, scope, walk.small_dataset_ids, depth)
     if after is None:
         return rows[offset:]
     return [row for row in rows if (row[DISTANCE], row[0]) > after][: depth - offset]
@@ -103,6 +102,11 @@ def _with_small_datasets(
     beside = _exactly(vector, encoder, replace(scope, dataset_ids=small), depth)
     found = {row[0]: row for row in [*rows, *beside]}
     return sorted(found.values(), key=lambda row: (row[DISTANCE], row[0]))[:depth]
+
+
+def _literal(vector: NDArray[np.float32]) -> str:
+    """Return a vector as Postgres reads it. Five digits tell each number of 16 bits from its neighbours."""
+    return "[" + ",".join(["%.5g"] * len(vector)) % tuple(vector.astype(np.float16).tolist()) + "]"
 
 
 def _exactly(
@@ -129,7 +133,7 @@ def _exactly(
             """,
             {
                 **parameters(scope),
-                "vector": HalfVector(vector).to_text(),
+                "vector": _literal(vector),
                 "k": k,
                 "offset": offset,
                 "after_distance": after and after.distance,
@@ -140,7 +144,7 @@ def _exactly(
 
 
 def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk: Walk, depth: int) -> list[Row]:
-    """Walk the encoder's HNSW index for the first `depth` rows in scope; fewer where the walk ends before."""
+    """Walk the encoder's HNSW index for rows in scope, until there are as many as are expected or it ends."""
     operator = OPERATORS[encoder.distance]
     # Encoder and length stand as literals: the partial index is chosen only where the planner can read them.
     distance = f"(embedding.vector::halfvec({encoder.dim:d})) {operator} %(vector)s::halfvec({encoder.dim:d})"
@@ -158,13 +162,13 @@ def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk:
                   FROM search_embedding embedding {image_join(scope)}
                   WHERE embedding.encoder_id = {encoder.pk:d} AND {conditions(scope)}
                   ORDER BY distance
-                  LIMIT %(depth)s) nearest
+                  LIMIT %(n_expected)s) nearest
             {DETAILS}
             """,
             {
                 **parameters(scope),
-                "vector": HalfVector(vector).to_text(),
-                "depth": depth,
+                "vector": _literal(vector),
+                "n_expected": walk.n_expected(depth),
                 "n_looked_at": str(walk.n_looked_at(depth)),
                 "gives_up_after": str(walk.gives_up_after(depth)),
             },
