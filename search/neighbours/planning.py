@@ -16,15 +16,13 @@ from search.neighbours.scope import Scope, image_conditions, parameters
 
 # A dataset is small below this part of what is compared one by one.
 _SMALL_SHARE = 3
-# A walk is worth it where it saves so many comparisons a step: it takes the time of some fifteen, and is less right.
-_COMPARED_IN_A_STEP = 50
+# A walk is worth it where it saves so many comparisons a step: it takes the time of some seventy, and is less right.
+_COMPARED_IN_A_STEP = 150
 # Of what an index has, so much is in scope where hardly anything is left out.
 _NEARLY_ALL = 0.9
 # What hnsw.ef_search can be raised to.
 MOST_LOOKED_AT = 1000
 _FEWEST_LOOKED_AT = 100
-# As pgvector has it: where many rows are dead, a walk goes on past them.
-_PATIENCE = 20_000
 # Within so many times what decides, an estimate is not believed, and images are counted up to there.
 _DOUBT = 4
 
@@ -39,27 +37,23 @@ class Walk:
     share: float
     small_dataset_ids: tuple[int, ...]
 
+    @property
+    def is_of_nearly_all(self) -> bool:
+        """Whether so little is out of scope that a walk can leave it out on its way."""
+        return self.share >= _NEARLY_ALL
+
     def n_looked_at(self, depth: int) -> int:
         """Return how many candidates a walk keeps at once (hnsw.ef_search), of which `depth` are to be in scope."""
-        n_wanted = 2 * depth if self.share >= _NEARLY_ALL else round(4 * depth / self.share)
+        n_wanted = 2 * depth if self.is_of_nearly_all else round(4 * depth / self.share)
         return min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, n_wanted))
 
-    def n_expected(self, depth: int) -> int:
-        """Return how many hits a walk has to come by for its first `depth` to be believed.
+    def n_believed(self, depth: int) -> int:
+        """Return how many of the candidates are believed to be the nearest ones: those at the edge have others beside.
 
-        Half of what it would find if hits lay everywhere. With fewer, what is wanted lies at the edge of what it saw.
+        In these, `depth` hits are found twice over where hits lie everywhere; where they are not, what is wanted lies
+        far from the query.
         """
-        if self.share >= _NEARLY_ALL:
-            return depth
-        return max(depth, min(2 * depth, round(self.n_looked_at(depth) * self.share / 2)))
-
-    def gives_up_after(self, depth: int) -> int:
-        """Return the number of vectors after which a walk ends that has found too few, and all is compared.
-
-        Where much is left out, that is where it would begin anew: what is wanted lies far from the query, and a walk
-        that goes on in strict order passes by what it should have found before.
-        """
-        return _PATIENCE if self.share >= _NEARLY_ALL else self.n_looked_at(depth)
+        return min(self.n_looked_at(depth), round(2 * depth / self.share))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,9 +85,9 @@ def _through_index(
 ) -> list[Row]:
     """Return the rows of a page, or fewer where the walk ended before its end."""
     walked = _by_index(vector, encoder, scope, walk, depth)
-    if len(walked) < walk.n_expected(depth):
+    if len(walked) < depth:
         return []
-    rows = _with_small_datasets(walked[:depth], vector, encoder, scope, walk.small_dataset_ids, depth)
+    rows = _with_small_datasets(walked, vector, encoder, scope, walk.small_dataset_ids, depth)
     if after is None:
         return rows[offset:]
     return [row for row in rows if (row[DISTANCE], row[0]) > after][: depth - offset]
@@ -144,33 +144,40 @@ def _exactly(
 
 
 def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk: Walk, depth: int) -> list[Row]:
-    """Walk the encoder's HNSW index for rows in scope, until there are as many as are expected or it ends."""
+    """Walk the encoder's HNSW index for the first `depth` rows in scope; fewer where not so many are believed."""
     operator = OPERATORS[encoder.distance]
     # Encoder and length stand as literals: the partial index is chosen only where the planner can read them.
     distance = f"(embedding.vector::halfvec({encoder.dim:d})) {operator} %(vector)s::halfvec({encoder.dim:d})"
+    of_encoder = f"embedding.encoder_id = {encoder.pk:d}"
+    if walk.is_of_nearly_all:
+        nearest = f"""
+            SELECT embedding.image_id, {distance} AS distance
+            FROM search_embedding embedding {image_join(scope)}
+            WHERE {of_encoder} AND {conditions(scope)} ORDER BY distance LIMIT %(depth)s"""
+    else:
+        nearest = f"""
+            SELECT embedding.image_id, embedding.distance
+            FROM (SELECT embedding.image_id, embedding.dataset_id, {distance} AS distance
+                  FROM search_embedding embedding
+                  WHERE {of_encoder} ORDER BY distance LIMIT %(n_believed)s) embedding {image_join(scope)}
+            WHERE {conditions(scope)} ORDER BY embedding.distance LIMIT %(depth)s"""
     with connection.cursor() as cursor:
-        # At most ef_search rows come out of one walk; an iterative scan goes on where conditions threw rows away.
-        # Without sorting, no plan is left but that which reads the index in its order, whatever is filtered.
+        # At most ef_search rows come out of one walk; an iterative scan goes on past what is dead or thrown away.
+        # No plan is left but that which reads the index in its order, and looks the images up one by one.
         # Both statements are one message, and so one transaction, with which the settings end.
         cursor.execute(
             f"""
             SELECT set_config('hnsw.ef_search', %(n_looked_at)s, true),
-                   set_config('hnsw.max_scan_tuples', %(gives_up_after)s, true),
-                   set_config('hnsw.iterative_scan', 'strict_order', true), set_config('enable_sort', 'off', true);
-            SELECT {COLUMNS}
-            FROM (SELECT embedding.image_id, {distance} AS distance
-                  FROM search_embedding embedding {image_join(scope)}
-                  WHERE embedding.encoder_id = {encoder.pk:d} AND {conditions(scope)}
-                  ORDER BY distance
-                  LIMIT %(n_expected)s) nearest
-            {DETAILS}
+                   set_config('hnsw.iterative_scan', 'strict_order', true), set_config('enable_sort', 'off', true),
+                   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
+            SELECT {COLUMNS} FROM ({nearest}) nearest {DETAILS}
             """,
             {
                 **parameters(scope),
                 "vector": _literal(vector),
-                "n_expected": walk.n_expected(depth),
+                "depth": depth,
                 "n_looked_at": str(walk.n_looked_at(depth)),
-                "gives_up_after": str(walk.gives_up_after(depth)),
+                "n_believed": walk.n_believed(depth),
             },
         )
         cursor.nextset()

@@ -271,9 +271,9 @@ class TestWithAnIndex:
     def test_a_filter_that_lets_much_through_is_answered_by_the_index(
         self, encoder: Encoder, share: int, exact: bool
     ) -> None:
-        vectors = unit_vectors(3000)
-        dataset = fill(encoder, "a", vectors[: 3000 // share], label="wanted")
-        fill(encoder, "a", vectors[3000 // share :])
+        vectors = unit_vectors(8000)
+        dataset = fill(encoder, "a", vectors[: 8000 // share], label="wanted")
+        fill(encoder, "a", vectors[8000 // share :])
         indexing.build(encoder)
         scope = Scope(dataset_ids=(dataset.pk,), labels=("wanted",))
         with connection.execute_wrapper(_Explain()) as _:
@@ -283,7 +283,7 @@ class TestWithAnIndex:
         assert {hit.label for hit in answer.hits} == {"wanted"}
         compared = nearest(vectors[7], encoder, scope, k=10, by="comparison")
         assert len({hit.id for hit in answer.hits} & {hit.id for hit in compared.hits}) >= 9
-        assert count(encoder, scope) == 3000 // share
+        assert count(encoder, scope) == 8000 // share
 
     def test_where_what_is_wanted_lies_far_off_all_is_compared(self, encoder: Encoder) -> None:
         here, there = np.eye(DIM, dtype=np.float32)[:2]
