@@ -19,10 +19,11 @@ _SMALL_SHARE = 3
 # A walk is worth it where it saves so many comparisons a step: it takes the time of some seventy, and is less right.
 _COMPARED_IN_A_STEP = 150
 # Of what an index has, so much is in scope where hardly anything is left out.
-_NEARLY_ALL = 0.9
+_NEARLY_ALL = 0.8
 # What hnsw.ef_search can be raised to.
 MOST_LOOKED_AT = 1000
 _FEWEST_LOOKED_AT = 100
+_FEWEST_FILTERED = 200
 # Within so many times what decides, an estimate is not believed, and images are counted up to there.
 _DOUBT = 4
 
@@ -44,16 +45,17 @@ class Walk:
 
     def n_looked_at(self, depth: int) -> int:
         """Return how many candidates a walk keeps at once (hnsw.ef_search), of which `depth` are to be in scope."""
-        n_wanted = 2 * depth if self.is_of_nearly_all else round(4 * depth / self.share)
-        return min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, n_wanted))
+        if self.is_of_nearly_all:
+            return min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, 2 * depth))
+        return min(MOST_LOOKED_AT, max(_FEWEST_FILTERED, round(4 * depth / self.share)))
 
     def n_believed(self, depth: int) -> int:
         """Return how many of the candidates are believed to be the nearest ones: those at the edge have others beside.
 
-        In these, `depth` hits are found twice over where hits lie everywhere; where they are not, what is wanted lies
-        far from the query.
+        In these, `depth` hits are found three times over where hits lie everywhere; where they are not, what is wanted
+        lies far from the query.
         """
-        return min(self.n_looked_at(depth), round(2 * depth / self.share))
+        return self.n_looked_at(depth) * 3 // 4
 
 
 @dataclass(frozen=True, kw_only=True)
