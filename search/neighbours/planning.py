@@ -43,19 +43,20 @@ class Walk:
         """Whether so little is out of scope that a walk can leave it out on its way."""
         return self.share >= _NEARLY_ALL
 
-    def n_looked_at(self, depth: int) -> int:
-        """Return how many candidates a walk keeps at once (hnsw.ef_search), of which `depth` are to be in scope."""
-        if self.is_of_nearly_all:
-            return min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, 2 * depth))
-        return min(MOST_LOOKED_AT, max(_FEWEST_FILTERED, round(4 * depth / self.share)))
+    def efforts(self, depth: int) -> list[int]:
+        """Return how many candidates to look at (hnsw.ef_search) for `depth` hits in scope, and then, if that fails.
 
-    def n_believed(self, depth: int) -> int:
-        """Return how many of the candidates are believed to be the nearest ones: those at the edge have others beside.
-
-        In these, `depth` hits are found three times over where hits lie everywhere; where they are not, what is wanted
-        lies far from the query.
+        A second walk takes a fraction of what it takes to compare all that is in scope.
         """
-        return self.n_looked_at(depth) * 3 // 4
+        if self.is_of_nearly_all:
+            return [min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, 2 * depth))]
+        first = max(_FEWEST_FILTERED, round(4 * depth / self.share))
+        return [first, MOST_LOOKED_AT] if first < MOST_LOOKED_AT else [MOST_LOOKED_AT]
+
+
+def n_believed(n_looked_at: int) -> int:
+    """Return how many of a walk's candidates are believed to be the nearest: those at the edge have others beside."""
+    return n_looked_at * 3 // 4
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,8 +84,11 @@ def _through_index(
     after: Place | None,
 ) -> list[Row]:
     """Return the rows of a page, or fewer where the walk ended before its end."""
-    walked = _by_index(vector, encoder, scope, walk, depth)
-    if len(walked) < depth:
+    for n_looked_at in walk.efforts(depth):
+        walked = _by_index(vector, encoder, scope, walk, depth, n_looked_at)
+        if len(walked) >= depth:
+            break
+    else:
         return []
     rows = _with_small_datasets(walked, vector, encoder, scope, walk.small_dataset_ids, depth)
     if after is None:
@@ -143,7 +146,9 @@ def _exactly(
         return cursor.fetchall()
 
 
-def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk: Walk, depth: int) -> list[Row]:
+def _by_index(
+    vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk: Walk, depth: int, n_looked_at: int
+) -> list[Row]:
     """Walk the encoder's HNSW index for the first `depth` rows in scope; fewer where not so many are believed."""
     operator = OPERATORS[encoder.distance]
     # Encoder and length stand as literals: the partial index is chosen only where the planner can read them.
@@ -176,8 +181,8 @@ def _by_index(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, walk:
                 **parameters(scope),
                 "vector": _literal(vector),
                 "depth": depth,
-                "n_looked_at": str(walk.n_looked_at(depth)),
-                "n_believed": walk.n_believed(depth),
+                "n_looked_at": str(n_looked_at),
+                "n_believed": planning.n_believed(n_looked_at),
             },
         )
         cursor.nextset()

@@ -228,8 +228,8 @@ class TestWithAnIndex:
 
         def pass_by(*given: Any) -> list[Any]:
             """Walk as if nothing led to the small dataset."""
-            *to, depth = given
-            return [row for row in walk(*to, depth + 30) if row[3] != small.name][:depth]
+            *to, depth, n_looked_at = given
+            return [row for row in walk(*to, depth + 30, n_looked_at) if row[3] != small.name][:depth]
 
         monkeypatch.setattr(ranking, "_by_index", pass_by)
         scope = Scope(dataset_ids=(large.pk, small.pk))
