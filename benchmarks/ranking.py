@@ -33,7 +33,7 @@ Ask = Callable[[Floats], Ids]
 def main() -> None:
     parser = arguments(str(__doc__).partition("\n")[0])
     parser.add_argument("--queries", type=int, default=200, help="queries to time (default: 200)")
-    parser.add_argument("--vectors", type=int, default=100_000, metavar="N", help="default: 100000")
+    parser.add_argument("--vectors", type=int, default=20_000, metavar="N", help="default: 20000")
     parser.add_argument("--dims", type=int, nargs="+", default=[64, 512, 1280, 2048], help="default: 64 512 1280 2048")
     options = parser.parse_args()
     faiss.omp_set_num_threads(1)

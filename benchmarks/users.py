@@ -41,9 +41,9 @@ def main() -> None:
         pictures = pictures_of(options.pictures, site)
         site.manage_json("import_images", str(pictures), "--dataset", options.dataset, "--sync", timeout=7200)
         photos = options.photos.expanduser().resolve() if options.photos else pictures
-        with site.web() as url:
+        with site.servers(), site.web() as url:
             rows = list(_measure(site, url, photos, options))
-        ((n,),) = site.sql("SELECT count(*) FROM search_embedding")
+            ((n,),) = site.sql("SELECT count(*) FROM search_embedding")
     report.tell(f"Clients that search at once, over {n} images, k = {K}", rows)
 
 
@@ -143,7 +143,7 @@ def _importing(site: Site, photos: Path) -> Iterator[Callable[[], bool]]:
         ready += "WHERE dataset.slug = %s AND image.status = 'ready' LIMIT 1"
         wait_for(lambda: site.sql(ready, _MEANWHILE), "the first picture")
         yield lambda: process.poll() is not None
-        process.terminate()
+        process.wait()
     site.manage("shell", "-c", f"from search.models import Dataset; Dataset.objects.get(slug={_MEANWHILE!r}).delete()")
 
 
