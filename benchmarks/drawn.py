@@ -44,6 +44,22 @@ def around(real: Floats, n: int, seed: int) -> tuple[Floats, NDArray[np.int64]]:
     return found / np.linalg.norm(found, axis=1, keepdims=True), chosen
 
 
+def real_vectors(encoder: Any) -> Floats:
+    """Return the vectors of the images that were not drawn, float32 (n, dim)."""
+    from search import vectors
+    from search.models import Image
+
+    ids = Image.objects.exclude(source=SOURCE).order_by("pk").values_list("pk", flat=True)
+    return vectors.read(encoder, list(ids))[1]
+
+
+def dataset_ids() -> tuple[int, ...]:
+    """Return the datasets of what was drawn."""
+    from search.models import Dataset
+
+    return tuple(Dataset.objects.filter(name__in=[*SHARES, "rest"]).values_list("pk", flat=True))
+
+
 def fill(encoder: Any, real: Floats, n: int) -> None:
     """Draw images with their vectors into datasets of their own, until there are n."""
     from search.models import Dataset, Image

@@ -38,12 +38,10 @@ def main() -> None:
 def _measure(n: int, n_queries: int) -> list[dict[str, object]]:
     from django.db import connection
 
-    from search import encoders, indexing, vectors
-    from search.models import Image
+    from search import encoders, indexing
 
     encoder = encoders.default()
-    real_ids = list(Image.objects.exclude(source=drawn.SOURCE).order_by("pk").values_list("pk", flat=True))
-    _, real = vectors.read(encoder, real_ids)
+    real = drawn.real_vectors(encoder)
     drawn.fill(encoder, real, n)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) search_image")
@@ -87,12 +85,10 @@ def _row(
 ) -> dict[str, object]:
     from search import neighbours
     from search.asking.scope import scope_of_command
-    from search.models import Dataset
 
     scope = scope_of_command(**fields)
     if "dataset" not in fields:  # not the real pictures, which the gallery was drawn around
-        known = Dataset.objects.filter(name__in=[*SHARES, "rest"])
-        scope = neighbours.Scope(dataset_ids=tuple(known.values_list("pk", flat=True)), **fields)
+        scope = neighbours.Scope(dataset_ids=drawn.dataset_ids(), **fields)
     expected = list(drawn.truths(gallery, queries, mask, K))
     neighbours.nearest(queries[0], encoder, scope, k=K)
     times, recalls, n_short, n_exact = [], [], 0, 0

@@ -46,12 +46,10 @@ def main() -> None:
 
 
 def _measure(n: int, dims: list[int], n_queries: int) -> Iterator[dict[str, object]]:
-    from search import encoders, vectors
-    from search.models import Image
+    from search import encoders
 
     default = encoders.default()
-    real_ids = list(Image.objects.exclude(source=drawn.SOURCE).order_by("pk").values_list("pk", flat=True))
-    _, real = vectors.read(default, real_ids)
+    real = drawn.real_vectors(default)
     drawn.fill(default, real, n)
     gallery = drawn.read(default)
     queries, _ = drawn.around(real, n_queries, seed=10**6)
@@ -67,14 +65,12 @@ def _turned(vectors: NDArray[Any], turn: Floats) -> Floats:
 
 def _rows(dim: int, ids: Ids, vectors: Floats, queries: Floats) -> Iterator[dict[str, object]]:
     from search import indexing, neighbours
-    from search.models import Dataset
 
     encoder = _encoder(dim, ids, vectors)
     started = time.perf_counter()
     indexing.build(encoder)
     say(f"{dim} dimensions: index built in {time.perf_counter() - started:.0f} s")
-    known = Dataset.objects.filter(name__in=[*drawn.SHARES, "rest"])
-    scope = neighbours.Scope(dataset_ids=tuple(known.values_list("pk", flat=True)))
+    scope = neighbours.Scope(dataset_ids=drawn.dataset_ids())
 
     def site(by: str) -> Ask:
         return lambda query: np.array([hit.id for hit in neighbours.nearest(query, encoder, scope, k=K, by=by).hits])
@@ -88,9 +84,7 @@ def _rows(dim: int, ids: Ids, vectors: Floats, queries: Floats) -> Iterator[dict
     found.append(_row(dim, "faiss flat", lambda query: ids[flat.search(query[np.newaxis], K)[1][0]], queries, truth))
     for name, graph in (("faiss HNSW", _faiss(vectors)), ("usearch HNSW", _usearch(vectors))):
         found.append(_as_good(dim, name, graph, ids, queries, truth, wanted))
-    best = min(float(row["p50 ms"]) for row in found if str(row["side"]).endswith("HNSW"))
     usearch = float(found[-1]["p50 ms"])
-    say(f"{dim}: index {found[0]['p50 ms']:.2f} ms, usearch {usearch:.2f} ms, best {best:.2f} ms")
     yield from (row | {"to usearch": float(row["p50 ms"]) / usearch} for row in found)
 
 

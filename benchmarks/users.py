@@ -7,6 +7,7 @@ with photographs that are sent. The import brings in the photographs once more, 
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import json
 import subprocess
@@ -47,9 +48,9 @@ def main() -> None:
     report.tell(f"Clients that search at once, over {n} images, k = {K}", rows)
 
 
-def _measure(site: Site, url: str, photos: Path, options: object) -> Iterator[dict[str, object]]:
+def _measure(site: Site, url: str, photos: Path, options: argparse.Namespace) -> Iterator[dict[str, object]]:
     searches = _searches(site, read_contents(photos)[:500])
-    seconds, numbers = options.seconds, options.clients  # type: ignore[attr-defined]
+    seconds, numbers = options.seconds, options.clients
     for search in searches.values():
         _times(url, search, 1, 2)
     alone = {}

@@ -101,9 +101,9 @@ def _correlation(part: Grey, whole: Grey, edge: int) -> float:
 
 
 def _turns(one: Grey, other: Grey) -> Pixels:
-    """Return the correlations of a whole picture, made the size of another, with that: upright, then in all seven ways.
+    """Return how a picture, made the size of another, correlates with it: float32 (8,).
 
-    Those are mirrored and turned. float32 (8,).
+    As it is, and then mirrored and turned in all seven ways.
     """
     width, height = fitted_size(other.size, _EDGE)
     upright, lying = one.pixels((width, height))[0], one.pixels((height, width))[0].T

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from search.models import Image
-from search.neighbours import Scope, image_conditions, parameters
+from search.neighbours import Scope, fitting_images, parameters
 
 _ORDERS = {
     "": "scoped.label, scoped.source, scoped.id",
@@ -41,7 +41,7 @@ class Found:
 
 def find(scope: Scope, *, k: int, offset: int = 0, sort: str = "") -> Found:
     """Return the images in scope that can be searched with, by label and name where no other order is asked for."""
-    conditions = " AND ".join(["scoped.dataset_id = ANY(%(datasets)s)", *image_conditions(scope)])
+    conditions = fitting_images(scope)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

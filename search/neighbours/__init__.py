@@ -5,7 +5,7 @@ from search.neighbours.each import index_serves_each, nearest_of_each
 from search.neighbours.hits import Answer, Hit
 from search.neighbours.planning import index_name
 from search.neighbours.ranking import MAX_HITS, Place, nearest
-from search.neighbours.scope import Scope, conditions, count, image_conditions, parameters
+from search.neighbours.scope import Scope, conditions, count, fitting_images, parameters
 
 __all__ = [
     "MAX_HITS",
@@ -16,7 +16,7 @@ __all__ = [
     "compact",
     "conditions",
     "count",
-    "image_conditions",
+    "fitting_images",
     "index_name",
     "index_serves_each",
     "nearest",

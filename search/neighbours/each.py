@@ -14,12 +14,6 @@ from search.neighbours.ranking import OPERATORS
 # A walk throws away what is out of scope: with less of the index in it, most of the walk would be for nothing.
 _LEAST_SHARE = 0.1
 _EF_SEARCH = 40
-_OF_PARALLEL_PLANS = (
-    "parallel_setup_cost",
-    "parallel_tuple_cost",
-    "min_parallel_index_scan_size",
-    "min_parallel_table_scan_size",
-)
 
 
 def index_serves_each(encoder: Encoder, dataset_ids: Sequence[int]) -> bool:
@@ -44,8 +38,6 @@ def nearest_of_each(
             "SELECT set_config('hnsw.ef_search', %s, true), set_config('hnsw.iterative_scan', 'strict_order', true)",
             [str(max(_EF_SEARCH, 2 * k))],
         )
-        # Hundreds of walks take seconds, of which Postgres knows nothing: it would leave them to one core.
-        cursor.execute("SELECT " + ", ".join(f"set_config('{cost}', '0', true)" for cost in _OF_PARALLEL_PLANS))
         # The image itself is the first of its own: k + 1 are asked for.
         cursor.execute(
             f"""

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from search.models import Encoder
-from search.neighbours.scope import Scope, image_conditions, parameters
+from search.neighbours.scope import Scope, fitting_images, parameters
 
 # A dataset is small below this part of what is compared one by one.
 _SMALL_SHARE = 3
@@ -90,7 +90,7 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
         return None
     n_in_scope = min(n_in_datasets, _estimated(scope)) if scope.filters_images else n_in_datasets
     walk = Walk(share=min(1.0, n_in_scope / stock.n), small_dataset_ids=small_datasets(counts))
-    if walk.share >= _NEARLY_ALL:
+    if walk.is_of_nearly_all:
         return walk
     fewest = isqrt(_COMPARED_IN_A_STEP * depth * stock.n)
     if n_in_scope <= fewest or (scope.filters_images and n_in_scope <= _DOUBT * fewest and _are_few(scope, fewest)):
@@ -153,5 +153,4 @@ def _are_few(scope: Scope, most: int) -> bool:
 
 
 def _fitting(scope: Scope) -> str:
-    where = " AND ".join(["scoped.dataset_id = ANY(%(datasets)s)", *image_conditions(scope)])
-    return f"SELECT 1 FROM search_image scoped WHERE {where}"
+    return f"SELECT 1 FROM search_image scoped WHERE {fitting_images(scope)}"

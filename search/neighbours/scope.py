@@ -55,7 +55,7 @@ class Scope:
     @property
     def filters_images(self) -> bool:
         """Whether a condition leaves images out that an index of vectors knows nothing of."""
-        return bool(self.only_image_ids or image_conditions(self))
+        return bool(self.only_image_ids or _image_conditions(self))
 
 
 def count(encoder: Encoder, scope: Scope) -> int:
@@ -90,9 +90,8 @@ def image_join(scope: Scope) -> str:
 
 def conditions(scope: Scope) -> str:
     """Return the scope as conditions on `embedding` and `scoped`, for the parameters of `parameters`."""
-    # The same once more, for the indexes of images.
-    again = ["scoped.dataset_id = ANY(%(datasets)s)"] if scope.filters_images else []
-    return " AND ".join([_IN_DATASETS, *again, *_named(scope), *image_conditions(scope)])
+    fitting = [fitting_images(scope)] if scope.filters_images else []
+    return " AND ".join([_IN_DATASETS, *_named(scope), *fitting])
 
 
 def own_conditions(scope: Scope) -> str:
@@ -100,11 +99,8 @@ def own_conditions(scope: Scope) -> str:
 
     Postgres goes through an index once for a whole list, where a join would begin at its root for each image.
     """
-    found = [_IN_DATASETS]
-    if wanted := image_conditions(scope):
-        listed = " AND ".join(["scoped.dataset_id = ANY(%(datasets)s)", *wanted])
-        found.append(f"embedding.image_id = ANY(ARRAY(SELECT scoped.id FROM search_image scoped WHERE {listed}))")
-    return " AND ".join([*found, *_named(scope)])
+    listed = f"embedding.image_id = ANY(ARRAY(SELECT scoped.id FROM search_image scoped WHERE {fitting_images(scope)}))"
+    return " AND ".join([_IN_DATASETS, *_named(scope), *([listed] if _image_conditions(scope) else [])])
 
 
 def _named(scope: Scope) -> list[str]:
@@ -113,7 +109,12 @@ def _named(scope: Scope) -> list[str]:
     return [*found, "embedding.image_id = ANY(%(only)s)"] if scope.only_image_ids else found
 
 
-def image_conditions(scope: Scope) -> list[str]:
+def fitting_images(scope: Scope) -> str:
+    """Return the conditions on rows of images, `scoped`, with their datasets, by which indexes of images begin."""
+    return " AND ".join(["scoped.dataset_id = ANY(%(datasets)s)", *_image_conditions(scope)])
+
+
+def _image_conditions(scope: Scope) -> list[str]:
     """Return the conditions on rows of images, `scoped`."""
     return [condition for field, condition in _CONDITIONS.items() if getattr(scope, field)]
 

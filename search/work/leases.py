@@ -14,6 +14,7 @@ from django.db.models.expressions import RawSQL
 
 # A worker that is only slow says meanwhile that it lives.
 LEASE: Final = timedelta(seconds=90)
+_LEASE: Final = f"interval '{LEASE.total_seconds():.0f} s'"
 SECONDS_TO_RENEWAL: Final = 20.0
 
 # On rows of images. A later connection may have been given the number of the holder's: it began after the lease.
@@ -21,11 +22,9 @@ FREE: Final = f"""(
     leased_until IS NULL OR leased_until < statement_timestamp() OR (leased_by IS NOT NULL AND NOT EXISTS (
         SELECT FROM pg_stat_activity holder
         WHERE holder.pid = leased_by
-          AND coalesce(holder.backend_start <= leased_until - interval '{LEASE.total_seconds():.0f} s', true))))"""
+          AND coalesce(holder.backend_start <= leased_until - {_LEASE}, true))))"""
 # What makes the one who asks the holder.
-HOLD: Final = (
-    f"leased_until = statement_timestamp() + interval '{LEASE.total_seconds():.0f} s', leased_by = pg_backend_pid()"
-)
+HOLD: Final = f"leased_until = statement_timestamp() + {_LEASE}, leased_by = pg_backend_pid()"
 
 
 def free() -> RawSQL:

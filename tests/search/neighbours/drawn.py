@@ -1,10 +1,11 @@
-"""Vectors drawn by chance, and datasets of images that have them."""
+"""Vectors drawn by chance, datasets of images that have them, and all pages of a search."""
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from search.models import Dataset, Embedding, Encoder, Image
+from search.neighbours import Place, Scope, nearest
 
 DIM = 16
 
@@ -26,3 +27,13 @@ def fill(encoder: Encoder, name: str, vectors: NDArray[np.float32], **fields: st
         for image, vector in zip(images, vectors, strict=True)
     )
     return dataset
+
+
+def walked(vector: NDArray[np.float32], encoder: Encoder, scope: Scope, *, k: int) -> list[int]:
+    """Return the ids of page after page, to the last one."""
+    ids: list[int] = []
+    after: Place | None = None
+    while hits := nearest(vector, encoder, scope, k=k, offset=len(ids), after=after).hits:
+        ids += [hit.id for hit in hits]
+        after = Place(hits[-1].distance, hits[-1].id)
+    return ids
