@@ -115,6 +115,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "imgsim_site.urls"
 WSGI_APPLICATION = "imgsim_site.wsgi.application"
+FORM_RENDERER = "search.forms.rendering.QuickRenderer"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -14,7 +14,7 @@ from PIL import Image
 
 from embeddings.images.decoding import content_of, decoded, fitted_size
 
-Pixels = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 # What the second picture is to the first: the same, the same mirrored or turned, what it was cut out of, or its part.
 Relation = Literal["same", "turned", "whole", "part"]
 
@@ -38,16 +38,16 @@ class Grey:
     def __init__(self, picture: Image.Image) -> None:
         """Take a picture of mode L, its longer edge 80 pixels."""
         self.size = picture.size
-        self.is_plain = float(np.asarray(picture).std()) < _PLAIN
-        self._picture = picture
+        self._whole = np.asarray(picture)
+        self.is_plain = _contrast(self._whole) < _PLAIN
         self._scaled: dict[tuple[int, int], tuple[Pixels, bool]] = {}
 
     def pixels(self, size: tuple[int, int]) -> tuple[Pixels, bool]:
-        """Return it at a size (width, height): float32 (height, width), 0..255; and whether that has any contrast."""
+        """Return it at a size (width, height): uint8 (height, width); and whether that has any contrast."""
         if size in self._scaled:
             return self._scaled[size]
-        pixels = np.asarray(self._picture.resize(size, Image.Resampling.BOX), dtype=np.float32)
-        found = pixels, bool(pixels.std() >= 1)
+        pixels = np.asarray(cv2.resize(self._whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+        found = pixels, _contrast(pixels) >= 1
         if max(size) <= _EDGE // 2:  # larger ones are wanted of few, and take more room
             self._scaled[size] = found
         return found
@@ -100,20 +100,25 @@ def _correlation(part: Grey, whole: Grey, edge: int) -> float:
     return best
 
 
-def _turns(one: Grey, other: Grey) -> Pixels:
+def _turns(one: Grey, other: Grey) -> NDArray[np.float32]:
     """Return how a picture, made the size of another, correlates with it: float32 (8,).
 
     As it is, and then mirrored and turned in all seven ways.
     """
     width, height = fitted_size(other.size, _EDGE)
-    upright, lying = one.pixels((width, height))[0], one.pixels((height, width))[0].T
+    upright, lying = _unit(one.pixels((width, height))[0]), _unit(one.pixels((height, width))[0]).T
     ways = [way for flat in (upright, lying) for way in (flat, flat[::-1], flat[:, ::-1], flat[::-1, ::-1])]
-    return _flat(*ways) @ _flat(other.pixels((width, height))[0])[0]
+    return np.stack([way.ravel() for way in ways]) @ _unit(other.pixels((width, height))[0]).ravel()
 
 
-def _flat(*pictures: Pixels) -> Pixels:
-    """Return pictures of one size as unit vectors about their mean, float32 (n, pixels); without contrast as 0."""
-    found = np.stack([picture.ravel() for picture in pictures])
-    found -= found.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.where(lengths >= np.sqrt(found.shape[1]), found / np.maximum(lengths, 1e-6), 0)
+def _unit(pixels: Pixels) -> NDArray[np.float32]:
+    """Return a picture about its mean, of length 1: float32 of its shape; without contrast all 0."""
+    contrast = _contrast(pixels)
+    if contrast < 1:
+        return np.zeros(pixels.shape, np.float32)
+    return np.asarray((pixels - pixels.mean(dtype=np.float32)) / (contrast * np.sqrt(pixels.size)), np.float32)
+
+
+def _contrast(pixels: Pixels) -> float:
+    """Return the standard deviation of grey levels; by OpenCV, which takes a tenth of numpy's time for so few."""
+    return float(cv2.meanStdDev(pixels)[1][0, 0])

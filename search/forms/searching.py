@@ -186,8 +186,10 @@ class SearchForm(forms.Form):
         return next((one.slug for one in self.datasets if named and one.pk in dataset_ids), named)
 
     def clean_encoder(self) -> Encoder:
+        named = self.cleaned_data["encoder"]
+        known = (one for one in self.encoders if (one.name == named if named else one.is_default))
         try:
-            return encoders.by_name(self.cleaned_data["encoder"])
+            return next(known, None) or encoders.by_name(named)
         except encoders.NoEncoder as error:
             raise ValidationError(wording.told(error), code="unknown_encoder") from error
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import connection
 from numpy.typing import NDArray
 from pgvector import HalfVector
 from PIL import ImageEnhance, ImageOps
 from PIL.Image import Image as PillowImage
+from pytest_django import DjangoAssertNumQueries
 
 from search.asking import duplicates
 from search.asking.duplicates import LIKELY_BITS, SURE_BITS, Copies
@@ -96,6 +98,26 @@ def test_a_likely_hash_is_found_wherever_its_bits_lie(encoder: Encoder) -> None:
         (beyond if n % 2 else within).append(image)
     scope = Scope(dataset_ids=tuple(Dataset.objects.values_list("pk", flat=True)))
     assert duplicates._hashed(PHASH, encoder, scope) == [(image, LIKELY_BITS) for image in within]
+
+
+def test_near_hashes_come_from_the_indexes_of_their_bands(
+    encoder: Encoder, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    dataset = Dataset.objects.create(name="many")
+    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready"}
+    hashes = np.random.default_rng(1).integers(2**62, size=20_000).tolist()
+    Image.objects.bulk_create(
+        [Image(dataset=dataset, sha256=f"{n:064}", phash=f"{one:064b}", **facts) for n, one in enumerate(hashes)]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE search_image")
+        with django_assert_num_queries(1) as asked:
+            duplicates._hashed(PHASH, encoder, Scope(dataset_ids=(dataset.pk,)))
+        cursor.execute(f"EXPLAIN {asked.captured_queries[0]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert plan.count("Bitmap Index Scan on image_phash_band_") == 4, plan
+    assert "Seq Scan" not in plan, plan
 
 
 @pytest.mark.parametrize("plain", ["0" * 64, "1" * 64, "0" * 60 + "1111"])

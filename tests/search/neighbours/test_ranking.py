@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.test.utils import override_script_prefix
+from django.urls import reverse
 from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.django import CosineDistance
@@ -151,3 +153,15 @@ def test_l2_encoders_are_ranked_by_l2(encoder: Encoder) -> None:
     hits = nearest(vectors[0], encoder, scope, k=40).hits
     expected = np.sort(np.linalg.norm(vectors - vectors[0], axis=1))
     np.testing.assert_allclose([hit.distance for hit in hits], expected, rtol=5e-3, atol=5e-3)
+
+
+@pytest.mark.parametrize("prefix", ["/", "/pictures/"])
+def test_addresses_of_a_hit_are_those_of_its_image(encoder: Encoder, prefix: str) -> None:
+    dataset = fill(encoder, "a", unit_vectors(2))
+
+    with override_script_prefix(prefix):
+        for hit in nearest(unit_vectors(1)[0], encoder, Scope(dataset_ids=(dataset.pk,)), k=2).hits:
+            image = Image.objects.get(pk=hit.id)
+            assert hit.url == image.get_absolute_url()
+            assert hit.thumbnail_url == image.thumbnail_url
+            assert hit.picture_url == reverse("picture", args=[image.pk, image.version])
