@@ -46,7 +46,7 @@ lint: setup-dev  ## check style, types and the direction of imports
 translations: setup-dev  ## bring locale/*.po up to the texts in templates and code, and say what is not translated
 	@$(VENV_PYTHON) -m imgsim_site.translations update
 
-bench: setup-dev  ## measure import throughput, query latency and index recall
+bench: setup-dev  ## measure import, search, page, ranking, filters, many clients, beside a floor or peers
 	@exec $(VENV_PYTHON) -m benchmarks
 
 clean:  ## remove .venv and all pictures, vectors and encoders, after asking

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -73,6 +72,17 @@ def fill(encoder: Any, real: Floats, n: int) -> None:
             say(f"{start + _N_AT_ONCE} drawn")
 
 
+def blocks(encoder: Any) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """Yield all that was drawn, a part at a time: ids, int64 (n,), and unit vectors as stored, float32 (n, dim)."""
+    from search import vectors
+    from search.models import Image
+
+    ids = list(Image.objects.filter(source=SOURCE).order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(ids), _N_AT_ONCE):
+        found_ids, found = vectors.read(encoder, ids[start : start + _N_AT_ONCE])
+        yield np.array(found_ids), found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+
 def read(encoder: Any) -> Gallery:
     """Return all that was drawn, as it is stored."""
     from django.utils import timezone
@@ -98,8 +108,7 @@ def read(encoder: Any) -> Gallery:
 
 
 def _fill_some(encoder: Any, real: Floats, n: int, seed: int, datasets: dict[str, Any]) -> None:
-    from django.db import transaction
-    from django.utils import timezone
+    from django.db import connection, transaction
 
     from search import vectors
     from search.models import Image
@@ -123,9 +132,12 @@ def _fill_some(encoder: Any, real: Floats, n: int, seed: int, datasets: dict[str
     ]
     with transaction.atomic():
         ids = [image.pk for image in Image.objects.bulk_create(rows)]
-        for image, day in zip(rows, days.tolist(), strict=True):
-            image.created_at = timezone.now() - timedelta(days=day)
-        Image.objects.bulk_update(rows, ["created_at"])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE search_image SET created_at = now() - days * interval '1 day' "
+                "FROM unnest(%s::bigint[], %s::int[]) AS added (id, days) WHERE search_image.id = added.id",
+                [ids, days.tolist()],
+            )
         vectors.write(encoder, ids, found)
 
 

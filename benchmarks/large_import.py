@@ -1,8 +1,8 @@
 """A hundred thousand pictures through the workers, while pages are looked at and processes are killed.
 
 The pictures are parts of given photos, mirrored and brightened, so that each has another content. The floor is the bare
-loop of `importing`, on samples of the same pictures before and after. Memory is the resident set of each process of the
-site, the largest that was seen.
+loop of `importing`, on samples of the same pictures: before, after, and wherever the worker was killed, while the
+command stands still. Memory is the resident set of each process of the site, the largest that was seen.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageEnhance, ImageOps
 
@@ -33,7 +36,8 @@ from tests.running import Site
 LONG_EDGE = 348
 N_FLOOR = 40 * BATCH_SIZE
 PARTS = 5  # of the import, whose rates are told apart
-_SECONDS_BETWEEN_LOOKS = 2.0
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BETWEEN_PAGES = 5.0
 
 
 def main() -> None:
@@ -43,21 +47,19 @@ def main() -> None:
     options = parser.parse_args()
     with fresh_site(options.var) as site:
         made = site.var / f"made-{options.pictures_wanted}"
-        _make(read_contents(pictures_of(options.pictures, site)), made, options.pictures_wanted)
-        with pool_of(site) as pool:
-            before = _floor(pool, made, 0)
-            watched = _import(site, made, options)
-            after = _floor(pool, made, 1)
-    _tell(options, watched, before, after)
+        write_parts(read_contents(pictures_of(options.pictures, site)), made, range(options.pictures_wanted))
+        with site.servers(), pool_of(site) as pool:
+            watched = _import(site, made, options, Floor(pool, made))
+    _tell(options, watched)
 
 
-def _make(photos: list[bytes], folder: Path, n: int) -> None:
-    """Write n pictures into folders of a thousand; those that are there already stay."""
+def write_parts(photos: list[bytes], folder: Path, numbers: range) -> None:
+    """Write the pictures of some numbers into folders of a thousand; those that are there already stay."""
     if (folder / "made").exists():
         return
-    say(f"making {n} pictures of {len(photos)} photos")
+    say(f"making {len(numbers)} pictures of {len(photos)} photos")
     with ProcessPoolExecutor() as pool:
-        jobs = [(photos[k % len(photos)], folder / f"{k // 1000:03d}" / f"{k:06d}.jpg", k) for k in range(n)]
+        jobs = [(photos[k % len(photos)], folder / f"{k // 1000:03d}" / f"{k:06d}.jpg", k) for k in numbers]
         for _ in pool.map(_write_one, jobs, chunksize=200):
             pass
     (folder / "made").touch()
@@ -77,15 +79,20 @@ def _write_one(job: tuple[bytes, Path, int]) -> None:
     ImageEnhance.Brightness(part).enhance(draw.uniform(0.8, 1.2)).save(path, "JPEG", quality=draw.randint(80, 90))
 
 
-def _floor(pool: ProcessPoolExecutor, folder: Path, place: int) -> float:
-    """Return the pictures a second of the bare loop, on a sample of the pictures."""
-    paths = sorted(folder.glob("*/*.jpg"))
-    sample = paths[place::2][: min(N_FLOOR, len(paths) // 2)]
-    contents = [path.read_bytes() for path in sample]
-    run_floor(pool, contents[:BATCH_SIZE])
-    started = time.perf_counter()
-    run_floor(pool, contents)
-    return len(contents) / (time.perf_counter() - started)
+class Floor:
+    """The bare loop on samples of the pictures. rates: pictures a second, one of each time that it ran."""
+
+    def __init__(self, pool: ProcessPoolExecutor, folder: Path) -> None:
+        self.rates: list[float] = []
+        self._pool, self._paths = pool, sorted(folder.glob("*/*.jpg"))
+
+    def run(self) -> None:
+        sample = self._paths[len(self.rates) :: 4][:N_FLOOR]
+        contents = [path.read_bytes() for path in sample]
+        run_floor(self._pool, contents[:BATCH_SIZE])
+        started = time.perf_counter()
+        run_floor(self._pool, contents)
+        self.rates.append(len(contents) / (time.perf_counter() - started))
 
 
 class Watch:
@@ -98,6 +105,9 @@ class Watch:
         self.pages: list[float] = []
         self.failed_pages: list[str] = []
         self.had_index_early = False
+        self._stood_still = 0.0  # seconds, which count for no picture
+        self._may_look = threading.Lock()
+        self._visited = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look_often, daemon=True)
 
@@ -111,16 +121,28 @@ class Watch:
 
     def _look_often(self) -> None:
         while not self._ended.wait(_SECONDS_BETWEEN_LOOKS):
-            self._look()
+            with self._may_look:
+                self._look()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Look at nothing, and let no time go by."""
+        with self._may_look:
+            started = time.perf_counter()
+            yield
+            self._stood_still += time.perf_counter() - started
 
     def _look(self) -> None:
-        ((n_ready, n_pending),) = self.site.sql(
-            "SELECT count(*) FILTER (WHERE status = 'ready'), count(*) FILTER (WHERE status = 'pending') "
-            "FROM search_image"
+        ((n_ready, has_index),) = self.site.sql(
+            "SELECT (SELECT coalesce(sum(n), 0)::bigint FROM search_embeddingcount), "
+            "EXISTS (SELECT 1 FROM pg_class WHERE starts_with(relname, 'embedding_hnsw_'))"
         )
-        self.ready.append((time.perf_counter(), n_ready))
-        if n_pending and self.site.sql("SELECT 1 FROM pg_class WHERE starts_with(relname, 'embedding_hnsw_')"):
+        self.ready.append((time.perf_counter() - self._stood_still, n_ready))
+        if has_index and self.site.sql("SELECT 1 FROM search_image WHERE status = 'pending' LIMIT 1"):
             self.had_index_early = True
+        if time.perf_counter() < self._visited + _SECONDS_BETWEEN_PAGES:
+            return
+        self._visited = time.perf_counter()
         for kind, resident in _processes(self.site.var):
             self.memory[kind] = max(self.memory.get(kind, 0), resident)
         if n_ready:
@@ -156,10 +178,11 @@ def _kind(command: str) -> str:
     return next((name for name in names if name in command), "other")
 
 
-def _import(site: Site, folder: Path, options: argparse.Namespace) -> dict[str, object]:
+def _import(site: Site, folder: Path, options: argparse.Namespace, floor: Floor) -> dict[str, object]:
     """Import all of it with a worker and the page beside; kill the command or the worker now and then."""
     draw = random.Random(0)
     moments = sorted(draw.uniform(0.05, 0.95) for _ in range(options.kills))
+    floor.run()
     with ExitStack() as stack:
         url = stack.enter_context(site.web())
         worker = stack.enter_context(ExitStack())
@@ -174,6 +197,10 @@ def _import(site: Site, folder: Path, options: argparse.Namespace) -> dict[str, 
             if number % 2:
                 os.killpg(process.pid, signal.SIGKILL)
                 worker.close()
+                with watch.standing_still():
+                    command.send_signal(signal.SIGSTOP)
+                    floor.run()
+                    command.send_signal(signal.SIGCONT)
                 process = worker.enter_context(site.worker(beat=True))
             else:
                 command.kill()
@@ -182,7 +209,9 @@ def _import(site: Site, folder: Path, options: argparse.Namespace) -> dict[str, 
         out, _ = command.communicate()
         seconds = time.perf_counter() - started
         said = json.loads(out.splitlines()[-1])
-        return {"said": said, "seconds": seconds, "watch": watch, "state": _state(site)}
+        worker.close()
+        floor.run()
+        return {"said": said, "seconds": seconds, "watch": watch, "floors": floor.rates, "state": _state(site)}
 
 
 def _command(site: Site, folder: Path) -> subprocess.Popen[str]:
@@ -222,23 +251,20 @@ def _state(site: Site) -> dict[str, int]:
     }
 
 
-def _tell(options: argparse.Namespace, watched: dict[str, object], before: float, after: float) -> None:
-    watch, state = watched["watch"], watched["state"]
-    assert isinstance(watch, Watch)
-    assert isinstance(state, dict)
+def _tell(options: argparse.Namespace, watched: dict[str, Any]) -> None:
+    watch, state, floors = watched["watch"], watched["state"], watched["floors"]
     # From the first ready picture to the last: the index is built afterwards.
     done = [(at, n) for at, n in watch.ready if n]
     end = next(at for at, n in done if n == done[-1][1])
     rate = (done[-1][1] - done[0][1]) / (end - done[0][0])
-    floor = (before + after) / 2
     report.tell(
         f"Import of {state['images']} pictures with {options.kills} kills",
         [
-            {"what": "bare loop before, after, pictures/s", "value": f"{before:.0f}, {after:.0f}"},
+            {"what": "bare loop, from before to after, pictures/s", "value": ", ".join(f"{one:.0f}" for one in floors)},
             {"what": "import, pictures/s until the last is ready", "value": f"{rate:.0f}"},
-            {"what": "ratio", "value": f"{rate / floor:.2f}"},
+            {"what": "ratio to the mean of those", "value": f"{rate / statistics.mean(floors):.2f}"},
             {"what": "by fifths, pictures/s", "value": ", ".join(f"{one:.0f}" for one in _rates(done))},
-            {"what": "whole command with its index, s", "value": f"{watched['seconds']:.0f}"},
+            {"what": "all with the index and the bare loops between, s", "value": f"{watched['seconds']:.0f}"},
             *({"what": f"memory of {k}, MB", "value": f"{v / 1e6:.0f}"} for k, v in sorted(watch.memory.items())),
             {"what": "page meanwhile, ms p50, p95", "value": _page_times(watch)},
             {"what": "pages that failed", "value": str(len(watch.failed_pages))},

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.backends.utils import CursorWrapper
+from psycopg.errors import DiskFull, OutOfMemory
 
 from search.models import Embedding, Encoder
 from search.neighbours import index_name
@@ -16,6 +18,10 @@ logger = logging.getLogger(__name__)
 _OPERATOR_CLASSES = {"cosine": "halfvec_cosine_ops", "l2": "halfvec_l2_ops"}
 # With the usual 64 the index takes half the time to build, and loses images that are unlike all the rest.
 _EF_CONSTRUCTION = 200
+_BYTES_A_NUMBER = 2
+# What a build keeps of a vector beside its numbers, with pgvector's 16 neighbours: `benchmarks/scaling.py` shows if
+# it is enough.
+_GRAPH_BYTES = 1_000
 # The key of the advisory lock under which one index is built at a time.
 _LOCK = 0x1496
 
@@ -59,20 +65,55 @@ def build(encoder: Encoder, report: Callable[[str], None] = logger.info) -> bool
         try:
             if not is_valid(encoder):
                 report(f"Building the index of {encoder.name}")
-                name, dim = index_name(encoder), encoder.dim
-                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-                cursor.execute(
-                    f"CREATE INDEX CONCURRENTLY {name} ON search_embedding "
-                    f"USING hnsw ((vector::halfvec({dim:d})) {_OPERATOR_CLASSES[encoder.distance]}) "
-                    f"WITH (ef_construction = {_EF_CONSTRUCTION:d}) "
-                    f"WHERE encoder_id = {encoder.pk:d}"
-                )
+                _create(cursor, encoder)
                 built = True
             cursor.execute("VACUUM (ANALYZE) search_embedding")
             cursor.execute("ANALYZE search_image")  # by which filters are weighed
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     return built
+
+
+def _create(cursor: CursorWrapper, encoder: Encoder) -> None:
+    """Build with the memory that the graph needs, or, where the machine does not give it, with the server's own."""
+    try:
+        cursor.execute("SELECT set_config('maintenance_work_mem', %s, false)", [f"{_kilobytes(cursor, encoder)}kB"])
+        _create_now(cursor, encoder)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, DiskFull | OutOfMemory):
+            raise
+        logger.warning("Building the index of %s with less memory, which takes longer: %s", encoder.name, error)
+        cursor.execute("RESET maintenance_work_mem")
+        _create_now(cursor, encoder)
+    finally:
+        cursor.execute("RESET maintenance_work_mem")
+
+
+def _create_now(cursor: CursorWrapper, encoder: Encoder) -> None:
+    name = index_name(encoder)
+    cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    cursor.execute(
+        f"CREATE INDEX CONCURRENTLY {name} ON search_embedding "
+        f"USING hnsw ((vector::halfvec({encoder.dim:d})) {_OPERATOR_CLASSES[encoder.distance]}) "
+        f"WITH (ef_construction = {_EF_CONSTRUCTION:d}) "
+        f"WHERE encoder_id = {encoder.pk:d}"
+    )
+
+
+def _kilobytes(cursor: CursorWrapper, encoder: Encoder) -> int:
+    """Return the memory to build with: all of the graph, up to half of what the server takes for its cache.
+
+    A graph that does not fit is finished on disk, vector by vector. The server's own setting is the least.
+    """
+    cursor.execute(
+        "SELECT (SELECT count(*) FROM search_embedding WHERE encoder_id = %s), "
+        "pg_size_bytes(current_setting('effective_cache_size')), "
+        "pg_size_bytes(current_setting('maintenance_work_mem'))",
+        [encoder.pk],
+    )
+    n, cache, least = cursor.fetchone()
+    wanted = n * (_BYTES_A_NUMBER * encoder.dim + _GRAPH_BYTES)
+    return int(max(least, min(wanted, cache // 2)) // 1024)
 
 
 def cancel_build(encoder: Encoder) -> None:

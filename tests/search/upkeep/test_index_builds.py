@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg.errors import DiskFull, OutOfMemory
 
 from search import indexing, vectors
 from search.models import Dataset, Encoder, Image, Job
@@ -115,3 +116,48 @@ def test_a_build_that_breaks_off_says_why(large: Encoder, monkeypatch: Any) -> N
         index_builds.build(large)
     job = Job.objects.get()
     assert (job.state, job.message) == ("failed", "not enough memory")
+
+
+def test_the_whole_graph_is_built_in_memory(large: Encoder) -> None:
+    _more(large, 3_000)
+    told: list[str] = []
+    with connection.cursor() as cursor:
+        cursor.execute("SET maintenance_work_mem = '1MB'")
+    assert connection.connection is not None
+    connection.connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+
+    indexing.build(large)
+
+    assert not [text for text in told if "no longer fits" in text]
+
+
+@pytest.mark.parametrize("reason", [DiskFull, OutOfMemory])
+def test_without_that_much_memory_it_is_built_with_less(large: Encoder, reason: type[Exception]) -> None:
+    memory: list[str] = []
+
+    def refuse_first(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("CREATE INDEX"):
+            with connection.connection.cursor() as beside:
+                memory.append(beside.execute("SHOW maintenance_work_mem").fetchone()[0])
+            if len(memory) == 1:
+                raise OperationalError("No space left on device") from reason()
+        return execute(sql, *rest)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET effective_cache_size = '8GB'")
+        cursor.execute("SHOW maintenance_work_mem")
+        (usual,) = cursor.fetchone()
+    with connection.execute_wrapper(refuse_first), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexing, "_GRAPH_BYTES", 10**8)  # bytes of each of 200 vectors
+        assert indexing.build(large)
+
+    assert memory == ["4GB", usual]
+    assert indexing.is_valid(large)
+
+
+def _more(encoder: Encoder, n: int) -> None:
+    facts = {"source": "y.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready"}
+    dataset = Dataset.objects.get()
+    images = Image.objects.bulk_create(Image(dataset=dataset, sha256=f"a{at:063d}", **facts) for at in range(n))
+    found = np.random.default_rng(1).normal(size=(n, encoder.dim)).astype(np.float32)
+    vectors.write(encoder, [image.pk for image in images], found)
