@@ -197,11 +197,13 @@ def _import(site: Site, folder: Path, options: argparse.Namespace, floor: Floor)
             if number % 2:
                 os.killpg(process.pid, signal.SIGKILL)
                 worker.close()
+                # The command gives up where no worker answers for as long as a bare loop takes.
+                command.send_signal(signal.SIGSTOP)
                 with watch.standing_still():
-                    command.send_signal(signal.SIGSTOP)
                     floor.run()
-                    command.send_signal(signal.SIGCONT)
                 process = worker.enter_context(site.worker(beat=True))
+                _wait_until(watch, command, watch.ready[-1][1] + 1)
+                command.send_signal(signal.SIGCONT)
             else:
                 command.kill()
                 command.wait()
@@ -221,7 +223,6 @@ def _command(site: Site, folder: Path) -> subprocess.Popen[str]:
         cwd=ROOT,
         env=site.environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
     )
 
