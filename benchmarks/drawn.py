@@ -73,32 +73,35 @@ def fill(encoder: Any, real: Floats, n: int) -> None:
 
 
 def blocks(encoder: Any) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """Yield all that was drawn, a part at a time: ids, int64 (n,), and unit vectors as stored, float32 (n, dim)."""
+    """Yield all that was drawn, a part at a time: ids, int64 (n,), and vectors as stored, float32 (n, dim)."""
     from search import vectors
     from search.models import Image
 
     ids = list(Image.objects.filter(source=SOURCE).order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), _N_AT_ONCE):
         found_ids, found = vectors.read(encoder, ids[start : start + _N_AT_ONCE])
-        yield np.array(found_ids), found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        yield np.array(found_ids), found
+
+
+def unit(vectors: NDArray[Any]) -> Floats:
+    """Return vectors of length 1, float32 (n, dim): those that are stored were rounded."""
+    found = vectors.astype(np.float32)
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
 def read(encoder: Any) -> Gallery:
     """Return all that was drawn, as it is stored."""
     from django.utils import timezone
 
-    from search import vectors
     from search.models import Image
 
     drawn = Image.objects.filter(source=SOURCE).order_by("pk")
     rows = list(drawn.values_list("pk", "label", "tags", "dataset__name", "created_at", "split"))
     ids, labels, tags, datasets, added, splits = zip(*rows, strict=True)
-    starts = range(0, len(ids), _N_AT_ONCE)
-    parts = [vectors.read(encoder, ids[start : start + _N_AT_ONCE])[1].astype(np.float16) for start in starts]
     today = timezone.now().date()
     return Gallery(
         ids=np.array(ids, np.int64),
-        vectors=np.concatenate(parts),
+        vectors=np.concatenate([vectors.astype(np.float16) for _, vectors in blocks(encoder)]),
         labels=np.array(labels),
         tags=np.array([one[0] if one else "" for one in tags]),
         datasets=np.array(datasets),
@@ -149,8 +152,7 @@ def _shares(draw: np.random.Generator, n: int) -> NDArray[np.str_]:
 
 def truths(gallery: Gallery, queries: Floats, mask: NDArray[np.bool_], k: int) -> Iterator[set[int]]:
     """Yield the ids of the k nearest to each query among the images of a mask, compared in single precision."""
-    ids, vectors = gallery.ids[mask], gallery.vectors[mask].astype(np.float32)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    ids, vectors = gallery.ids[mask], unit(gallery.vectors[mask])
     for query in queries:
         similarity = vectors @ query
         best = np.argpartition(-similarity, min(k, len(ids)) - 1)[:k] if len(ids) else []

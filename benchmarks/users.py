@@ -91,13 +91,18 @@ def _searches(site: Site, contents: Sequence[bytes]) -> dict[str, Search]:
         _expect_success(connection)
 
     def similar_as_page(connection: http.client.HTTPConnection, number: int) -> None:
-        connection.request("GET", f"/?image={ids[number % len(ids)]}")
-        _expect_success(connection)
+        get_similar(connection, ids[number % len(ids)])
 
     def sent_photo(connection: http.client.HTTPConnection, number: int) -> None:
         post(connection, contents[number % len(contents)])
 
     return {"similar, JSON": similar_as_json, "similar, page": similar_as_page, "photo, JSON": sent_photo}
+
+
+def get_similar(connection: http.client.HTTPConnection, image_id: int) -> None:
+    """Read the page of what is similar to a stored picture. Raises RuntimeError where it is not given."""
+    connection.request("GET", f"/?image={image_id}")
+    _expect_success(connection)
 
 
 def _expect_success(connection: http.client.HTTPConnection) -> None:

@@ -38,15 +38,15 @@ class Grey:
     def __init__(self, picture: Image.Image) -> None:
         """Take a picture of mode L, its longer edge 80 pixels."""
         self.size = picture.size
-        self._whole = np.asarray(picture)
-        self.is_plain = _contrast(self._whole) < _PLAIN
+        self._picture = np.asarray(picture)
+        self.is_plain = _contrast(self._picture) < _PLAIN
         self._scaled: dict[tuple[int, int], tuple[Pixels, bool]] = {}
 
     def pixels(self, size: tuple[int, int]) -> tuple[Pixels, bool]:
         """Return it at a size (width, height): uint8 (height, width); and whether that has any contrast."""
         if size in self._scaled:
             return self._scaled[size]
-        pixels = np.asarray(cv2.resize(self._whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = np.asarray(cv2.resize(self._picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         found = pixels, _contrast(pixels) >= 1
         if max(size) <= _EDGE // 2:  # larger ones are wanted of few, and take more room
             self._scaled[size] = found

@@ -25,8 +25,8 @@ LIMIT: Final = 50
 # shelf, 8 have another one within 2 bits, 96 within 6: what is not sure is looked at.
 SURE_BITS: Final = 2
 LIKELY_BITS: Final = 10
-# Images that are looked at for their hash, and as many for their vector: each takes 1 ms. A small
-# distance proves nothing: 1,148 of those photographs have another one within .05.
+# Images that are looked at for their hash, and as many for their vector: each takes 1 ms. A small distance
+# proves nothing: 1,148 of those photographs have another one within .05.
 LOOKED_AT: Final = 5
 # A hash of so few ones or noughts only says that a picture is plain.
 FEWEST_ONES: Final = 7

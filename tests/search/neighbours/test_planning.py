@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import connection
+from numpy.typing import NDArray
 
 from search import indexing
-from search.models import Encoder
+from search.models import Dataset, Encoder
 from search.neighbours import MAX_HITS, Scope, count, nearest, planning, ranking, sizes
 from tests.search.neighbours.drawn import DIM, fill, unit_vectors, walked
 
@@ -68,12 +69,18 @@ def test_pages_through_the_index_and_past_it_repeat_nothing(encoder: Encoder) ->
     assert len(ids) >= 1490
 
 
+def large_and_small(encoder: Encoder) -> tuple[NDArray[np.float32], Dataset, Dataset]:
+    """Index a dataset of 1,500 vectors and one of 30, and return all vectors and both."""
+    vectors = unit_vectors(1530)
+    found = vectors, fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
+    indexing.build(encoder)
+    return found
+
+
 def test_small_datasets_are_found_where_the_index_passes_them_by(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vectors = unit_vectors(1530)
-    large, small = fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
-    indexing.build(encoder)
+    vectors, large, small = large_and_small(encoder)
     walk = ranking._by_index
 
     def pass_by(*given: Any) -> list[Any]:
@@ -97,9 +104,7 @@ def test_small_datasets_are_found_where_the_index_passes_them_by(
 def test_a_walk_that_ends_early_is_not_believed_though_small_datasets_make_up_for_it(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vectors = unit_vectors(1530)
-    large, small = fill(encoder, "a", vectors[:1500]), fill(encoder, "small", vectors[1500:])
-    indexing.build(encoder)
+    vectors, large, small = large_and_small(encoder)
     monkeypatch.setattr(ranking, "_by_index", lambda *given: [])
     scope = Scope(dataset_ids=(large.pk, small.pk))
     answer = nearest(vectors[3], encoder, scope, k=20)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,12 +25,17 @@ def large(settings: Any) -> Encoder:
     """An encoder with 200 vectors, where 100 are compared one by one at most."""
     settings.EXACT_SEARCH_UP_TO = 100
     encoder = Encoder.objects.create(name="random", family="fake", dim=16, weights_sha256="0" * 64, is_default=True)
-    dataset = Dataset.objects.create(name="Many")
-    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready"}
-    images = Image.objects.bulk_create(Image(dataset=dataset, sha256=f"{n:064d}", **facts) for n in range(200))
-    found = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32)
-    vectors.write(encoder, [image.pk for image in images], found)
+    add(encoder, range(200))
     return encoder
+
+
+def add(encoder: Encoder, numbers: range) -> None:
+    """Add images with vectors; each number names a content."""
+    dataset, _ = Dataset.objects.get_or_create(name="Many")
+    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready"}
+    images = Image.objects.bulk_create(Image(dataset=dataset, sha256=f"{n:064d}", **facts) for n in numbers)
+    found = np.random.default_rng(numbers.start).normal(size=(len(numbers), encoder.dim)).astype(np.float32)
+    vectors.write(encoder, [image.pk for image in images], found)
 
 
 def test_what_follows_a_load_makes_a_job_of_it(large: Encoder, monkeypatch: Any) -> None:
@@ -119,20 +126,19 @@ def test_a_build_that_breaks_off_says_why(large: Encoder, monkeypatch: Any) -> N
 
 
 def test_the_whole_graph_is_built_in_memory(large: Encoder) -> None:
-    _more(large, 3_000)
+    add(large, range(200, 3_200))
     told: list[str] = []
-    with connection.cursor() as cursor:
-        cursor.execute("SET maintenance_work_mem = '1MB'")
-    assert connection.connection is not None
-    connection.connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
-
-    indexing.build(large)
+    with own_settings("maintenance_work_mem = '1MB'"):
+        connection.connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        indexing.build(large)
 
     assert not [text for text in told if "no longer fits" in text]
 
 
 @pytest.mark.parametrize("reason", [DiskFull, OutOfMemory])
-def test_without_that_much_memory_it_is_built_with_less(large: Encoder, reason: type[Exception]) -> None:
+def test_without_that_much_memory_it_is_built_with_less(
+    large: Encoder, reason: type[Exception], monkeypatch: Any
+) -> None:
     memory: list[str] = []
 
     def refuse_first(execute: Any, sql: str, *rest: Any) -> Any:
@@ -143,21 +149,24 @@ def test_without_that_much_memory_it_is_built_with_less(large: Encoder, reason: 
                 raise OperationalError("No space left on device") from reason()
         return execute(sql, *rest)
 
-    with connection.cursor() as cursor:
-        cursor.execute("SET effective_cache_size = '8GB'")
-        cursor.execute("SHOW maintenance_work_mem")
-        (usual,) = cursor.fetchone()
-    with connection.execute_wrapper(refuse_first), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(indexing, "_GRAPH_BYTES", 10**8)  # bytes of each of 200 vectors
-        assert indexing.build(large)
+    monkeypatch.setattr(indexing, "_GRAPH_BYTES", 10**8)  # bytes of each of 200 vectors
+    with own_settings("effective_cache_size = '8GB'"):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW maintenance_work_mem")
+            (usual,) = cursor.fetchone()
+        with connection.execute_wrapper(refuse_first):
+            assert indexing.build(large)
 
     assert memory == ["4GB", usual]
     assert indexing.is_valid(large)
 
 
-def _more(encoder: Encoder, n: int) -> None:
-    facts = {"source": "y.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready"}
-    dataset = Dataset.objects.get()
-    images = Image.objects.bulk_create(Image(dataset=dataset, sha256=f"a{at:063d}", **facts) for at in range(n))
-    found = np.random.default_rng(1).normal(size=(n, encoder.dim)).astype(np.float32)
-    vectors.write(encoder, [image.pk for image in images], found)
+@contextmanager
+def own_settings(setting: str) -> Iterator[None]:
+    """Use a connection with a setting of its own, of which later tests get nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET {setting}")
+    try:
+        yield
+    finally:
+        connection.close()
