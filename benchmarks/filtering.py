@@ -1,6 +1,6 @@
 """Filtered ranking: `nearest()` in scopes that let a thousandth to a half of a large gallery through.
 
-The gallery is drawn around the vectors of real pictures. Recall is against a comparison of all that the filter lets
+The gallery is drawn between the vectors of real pictures. Recall is against a comparison of all that the filter lets
 through, by numpy; an answer is short where it has fewer hits than there are. Filters by split are by what pictures look
 like, so that what is wanted may lie far from what is asked with.
 """
@@ -49,7 +49,7 @@ def _measure(n: int, n_queries: int) -> list[dict[str, object]]:
     indexing.build(encoder)
     say(f"index built in {time.perf_counter() - started:.0f} s")
     gallery = drawn.read(encoder)
-    queries, _ = drawn.around(real, n_queries, seed=10**6)
+    queries, _ = drawn.between(real, n_queries, seed=10**6)
     return [_row(name, fields, mask(gallery), gallery, queries, encoder) for name, (fields, mask) in _filters().items()]
 
 
@@ -87,7 +87,7 @@ def _row(
     from search.asking.scope import scope_of_command
 
     scope = scope_of_command(**fields)
-    if "dataset" not in fields:  # not the real pictures, which the gallery was drawn around
+    if "dataset" not in fields:  # not the real pictures, which the gallery was drawn between
         scope = neighbours.Scope(dataset_ids=drawn.dataset_ids(), **fields)
     expected = list(drawn.truths(gallery, queries, mask, K))
     neighbours.nearest(queries[0], encoder, scope, k=K)

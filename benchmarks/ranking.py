@@ -1,8 +1,8 @@
 """Ranking alone: `nearest()`, exact and through the index, against faiss and usearch on the same vectors.
 
-The vectors are drawn around those of real pictures (`benchmarks.drawn`), and turned into each number of dimensions by a
-random projection. Recall is against the exact answer of faiss. The graphs of faiss and usearch are built with the same
-figures as the site's (16 neighbours, 200 candidates) and searched with the fewest candidates that find as much.
+The vectors are drawn between those of real pictures (`benchmarks.drawn`), and turned into each number of dimensions by
+a random projection. Recall is against the exact answer of faiss. The graphs of faiss and usearch are built with the
+same figures as the site's (16 neighbours, 200 candidates) and searched with the fewest candidates that find as much.
 `nearest()` also plans, asks over a socket and reads the hits' rows; the peers answer in this process, one thread each.
 """
 
@@ -52,7 +52,7 @@ def _measure(n: int, dims: list[int], n_queries: int) -> Iterator[dict[str, obje
     real = drawn.real_vectors(default)
     drawn.fill(default, real, n)
     gallery = drawn.read(default)
-    queries, _ = drawn.around(real, n_queries, seed=10**6)
+    queries, _ = drawn.between(real, n_queries, seed=10**6)
     for dim in dims:
         turn = np.random.default_rng(dim).normal(size=(default.dim, dim)).astype(np.float32)
         yield from _rows(dim, gallery.ids, _turned(gallery.vectors, turn), _turned(queries, turn))

@@ -1,6 +1,6 @@
 """A large gallery: how long it takes to load and to index, what it takes, how well and how soon it is searched.
 
-The vectors are drawn around those of real pictures (`benchmarks.drawn`). Pictures are imported by the workers into the
+The vectors are drawn between those of real pictures (`benchmarks.drawn`). Pictures are imported by the workers into the
 empty site, and as many others once all vectors are there and no index is: the second rate is held against the first.
 Then the index is built, with the memory that the site gives it, and searched. Recall is against a comparison of all by
 numpy. Nothing of this has a floor of its own: what it measures is how the site changes as it grows.
@@ -66,7 +66,7 @@ def _measure(site: Site, photos: list[bytes], n: int, n_imported: int, n_queries
     yield _row("its ratio to the first", second / first)
     yield from _index(encoder)
     yield from _sizes(site, n)
-    queries, _ = drawn.around(real, n_queries, seed=10**6)
+    queries, _ = drawn.between(real, n_queries, seed=10**6)
     say("comparing all")
     truth = _nearest_by_numpy(encoder, queries, PAGE * PAGE_NUMBER)
     yield from _searches(encoder, queries, truth)
