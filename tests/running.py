@@ -22,7 +22,7 @@ import psycopg
 from imgsim_site import embedded
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE_S = 120
+PATIENCE_S = 240
 
 
 class Site:
