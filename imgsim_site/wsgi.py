@@ -6,10 +6,15 @@ import threading
 
 from django.core.wsgi import get_wsgi_application
 
+from embeddings.cores import available_cores
+from embeddings.images import isolation
+
 LONGEST_NATIVE_CALL_SECONDS = 10.0
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imgsim_site.settings")
 application = get_wsgi_application()
+# Whoever is served here must not be ended by what another one sends.
+isolation.decode_in_processes(available_cores())
 
 
 def _warm_up() -> None:
@@ -20,9 +25,11 @@ def _warm_up() -> None:
 
     from imgsim_site import embedded
     from search import encoders
+    from search.asking import explaining
 
     embedded.ensure_running_for(settings)
     encoders.warm_up()
+    explaining.warm_up()
     connection.close()
 
 

@@ -5,6 +5,7 @@ from celery.signals import task_prerun, worker_init, worker_process_init, worker
 from django.conf import settings
 from django.db import close_old_connections
 
+from embeddings.images import isolation
 from search import embedding, encoders
 from search.evaluation import running as evaluation
 from search.ingest import archives
@@ -26,6 +27,12 @@ def encode_on_the_chosen_processor(**_: object) -> None:
 def encode_with_one_thread(**_: object) -> None:
     """Let each child of a worker encode on one core: there are as many children as cores."""
     encoders.use_threads(1)
+
+
+@worker_process_init.connect
+def decode_under_limits(**_: object) -> None:
+    """Hold each child to what a picture may take. One that ends by it is started anew, and its pictures go on."""
+    isolation.decode_under_limits()
 
 
 @worker_ready.connect

@@ -29,7 +29,14 @@ from PIL import Image, UnidentifiedImageError
 from PIL import TiffImagePlugin as _TiffImagePlugin  # noqa: F401
 from PIL import WebPImagePlugin as _WebPImagePlugin  # noqa: F401
 
-from embeddings.images.refusals import RefusedImage, too_large_file, too_many_pixels, undecodable, unidentified
+from embeddings.images.refusals import (
+    RefusedImage,
+    too_costly,
+    too_large_file,
+    too_many_pixels,
+    undecodable,
+    unidentified,
+)
 
 MAX_FILE_BYTES: Final = 20_000_000
 MAX_JPEG_PIXELS: Final = 64_000_000  # decoded at a fraction of its size by `draft`
@@ -58,7 +65,6 @@ _DECODER_ERRORS: Final = (
     AttributeError,
     SyntaxError,
     RuntimeError,
-    MemoryError,
     EOFError,
     BufferError,
     struct.error,
@@ -185,6 +191,8 @@ def _refusals(content: bytes) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         is_jpeg = content.startswith(b"\xff\xd8")
         raise too_many_pixels("The picture", MAX_JPEG_PIXELS if is_jpeg else MAX_OTHER_PIXELS) from error
+    except MemoryError as error:
+        raise too_costly() from error
     except _DECODER_ERRORS as error:
         raise undecodable(error) from error
 
@@ -218,7 +226,7 @@ def _orientation(image: Image.Image) -> int:
     try:
         # The method of the base class: that of PNG decodes the picture to look for EXIF behind the pixels.
         value = Image.Image.getexif(image).get(_EXIF_ORIENTATION, 1)
-    except _DECODER_ERRORS:
+    except (*_DECODER_ERRORS, MemoryError):
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from embeddings.images.decoding import content_of, decoded
+from embeddings.images.decoding import content_of
+from embeddings.images.isolation import decoded
 from embeddings.images.preparing import Crop, crop_box, jpeg_of
 
 Point = tuple[float, float]

@@ -55,6 +55,7 @@ class Grey:
 
 def grey(source: bytes | Path) -> Grey:
     """Return the small grey picture to compare, of a picture or of its thumbnail. Raises RefusedImage."""
+    # Decoded here, wherever others are: what is laid over another are JPEGs that ImgSim itself has written.
     edge = 2 * _EDGE  # a part is compared at up to twice the size of its whole
     _, picture = decoded(content_of(source), edge=1, long_edge=2 * edge)
     return Grey(picture.convert("L").resize(fitted_size(picture.size, edge), Image.Resampling.BOX))

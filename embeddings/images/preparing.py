@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from embeddings.images.decoding import Header, content_of, decoded, fitted_size, shrunk
+from embeddings.images import isolation
+from embeddings.images.decoding import Header, content_of, fitted_size, shrunk
+from embeddings.images.isolation import decoded
 from embeddings.images.refusals import RefusedImage
 
 THUMBNAIL_EDGE: Final = 400
@@ -129,6 +131,7 @@ def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
 
 def warm_up() -> None:
     """Prepare a picture of nothing, because the first one in a process loads libraries for some 200 ms."""
+    isolation.warm_up()
     content = BytesIO()
     Image.new("RGB", (64, 64)).save(content, "JPEG")
     prepare(content.getvalue(), input_size=32)

@@ -75,5 +75,12 @@ def too_many_pixels(what: str, max_pixels: int) -> RefusedImage:
     )
 
 
+def too_costly() -> RefusedImage:
+    return RefusedImage(
+        "too_costly",
+        "Reading the picture takes more time or memory than any ordinary one. Save it again with a picture editor.",
+    )
+
+
 def _first_match(kinds: dict[bytes, str], content: bytes) -> str | None:
     return next((name for pattern, name in kinds.items() if re.match(pattern, content, re.DOTALL)), None)

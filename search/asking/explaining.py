@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from embeddings import images, matching
 from embeddings.encoder import Encoder as Network
+from embeddings.encoder import NoLocations
 from embeddings.images import Crop
 from embeddings.images.overlays import heated
 from embeddings.regions import suggest
@@ -78,6 +79,18 @@ def regions(query: Query, encoder: Encoder) -> list[Crop]:
     found = suggest(picture, network.encode_locations(picture[np.newaxis])[0])
     _usual_likeness(encoder, network)  # nobody waits here, and whoever asks why then waits no second longer
     return found
+
+
+def warm_up() -> None:
+    """Get ready what a first `explain` with the default encoder would wait for, where that can be had."""
+    try:
+        encoder = encoders.default()
+        network = encoders.network(encoder)
+        size = network.spec.input_size
+        network.encode_locations(np.zeros((1, size, size, 3), dtype=np.uint8))
+        _usual_likeness(encoder, network)
+    except (encoders.NoEncoder, NoLocations) as error:
+        logger.info("Nothing to warm up for explanations: %s", error)
 
 
 def _usual_likeness(encoder: Encoder, network: Network) -> float:

@@ -90,6 +90,7 @@ LINKS = (
     _("%(kind_reason)s (HTTP %(status)s)"),
 )
 IMPORTS = (
+    _("Reading the picture takes more time or memory than any ordinary one. Save it again with a picture editor."),
     _("Reading it stopped the worker each time it was tried. Save it again with a picture editor."),
     _("The name of the file is no valid Unicode. Rename it, or import it without --in-place."),
     _("Archives inside archives are not opened. Unpack it and import it."),

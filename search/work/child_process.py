@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import django
 
+from embeddings.images import isolation
+
 if TYPE_CHECKING:
     from search.embedding import Outcome
 
 
 def begin() -> None:
-    """Set up Django, for an encoder of one thread."""
+    """Set up Django, for an encoder of one thread and pictures that may take only so much."""
     # Ctrl-C ends the command, which then ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    isolation.decode_under_limits()
     django.setup()
     from search import encoders  # here, as the first line of this file says
 

@@ -16,7 +16,7 @@ from PIL import Image as Picture
 
 from embeddings.encoder import NoLocations
 from search import encoders
-from search.asking import queries
+from search.asking import explaining, queries
 from search.models import Dataset, Encoder, Image
 from tests.pictures import photo, png_bytes, saved
 
@@ -112,6 +112,7 @@ def test_an_encoder_without_places_says_so(
         raise NoLocations("nothing has a place")
 
     monkeypatch.setattr(network, "encode_locations", none)
+    explaining.warm_up()
     response = client.get(f"/images/{hit.pk}/why/", {"image": image.pk})
     assert response.status_code == 200
     assert "This encoder has no parts to compare" in response.text
@@ -148,6 +149,29 @@ def test_without_a_cache_it_explains_all_the_same(
     monkeypatch.setattr(cache, "get", broken)
     monkeypatch.setattr(cache, "set", broken)
     assert len(pictures(client.get(f"/images/{hit.pk}/why/", {"image": image.pk}).text)) == 2
+
+
+def test_once_warm_it_encodes_nothing_but_the_two_pictures(
+    client: Client, image: Image, hit: Image, network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    encoded: list[int] = []
+    locate = network.encode_locations
+
+    def counted(inputs: Any) -> Any:
+        encoded.append(len(inputs))
+        return locate(inputs)
+
+    monkeypatch.setattr(network, "encode_locations", counted)
+    explaining.warm_up()
+    assert encoded == [1, 2]  # nothing; both images, whose likeness is the usual one
+    client.get(f"/images/{hit.pk}/why/", {"image": image.pk})
+    assert encoded == [1, 2, 2]
+
+
+@pytest.mark.django_db
+def test_warming_up_needs_no_encoder() -> None:
+    explaining.warm_up()
 
 
 @pytest.mark.parametrize("is_sent", [False, True])
