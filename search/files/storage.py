@@ -97,7 +97,9 @@ class AtomicFileStorage(FileSystemStorage):
             Path(draft).parent.mkdir(parents=True, exist_ok=True)
             target = open(draft, "wb", buffering=0)  # noqa: PTH123, SIM115
         with target:
-            target.write(content)
+            left = memoryview(content)
+            while left:  # a disk that is nearly full takes a part, and refuses only the next one
+                left = left[target.write(left) :]
 
     def _move(self, draft: str, path: str) -> None:
         try:

@@ -1,6 +1,8 @@
 """Files and rows keep together; uploads keep to their limit."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +16,7 @@ from embeddings.images.decoding import MAX_FILE_BYTES
 from search.files.storage import AtomicFileStorage
 from search.models import Dataset, Encoder, Image
 from search.work import reconciling
+from tests.running import ROOT
 
 AddImage = Callable[..., Image]
 
@@ -25,6 +28,17 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(tmp_path: Path, monkey
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="No space left"):
         AtomicFileStorage(tmp_path).save("a/b.jpg", ContentFile(b"content"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_for_which_there_is_half_the_room_is_not_there(tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+    begin = (
+        "from django.conf import settings; settings.configure(); from search.files.storage import AtomicFileStorage; "
+    )
+    keep = f"AtomicFileStorage({str(tmp_path)!r}).put('a', b'x' * 1500)"
+    done = subprocess.run([sys.executable, "-c", limit + begin + keep], cwd=ROOT, capture_output=True, check=False)
+    assert b"File too large" in done.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
