@@ -10,7 +10,7 @@ VENV_PYTHON := .venv/bin/python
 CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("ImgSim needs Python 3.11 or newer, and this is " \
 	+ sys.version.split()[0] + ". Name another: make PYTHON=python3.12")
 
-.PHONY: help setup setup-dev demo test test-all lint translations screenshot bench clean
+.PHONY: help setup setup-dev demo test test-all test-faults lint translations screenshot bench clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -28,11 +28,14 @@ demo: setup  ## start everything on this machine (PORT=8001, PHOTOS=~/Pictures, 
 
 test: setup-dev  ## run the tests, the browser's too (TESTS="tests/search -k upload" for some)
 	@$(VENV_PYTHON) -m imgsim_site.chromium
-	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),-m "not thorough" $(IN_PARALLEL))
+	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),-m "not thorough and not faults" $(IN_PARALLEL))
 
 test-all: setup-dev  ## run those too that take long and show in more places what others show in one
 	@$(VENV_PYTHON) -m imgsim_site.chromium
-	@exec $(VENV_PYTHON) -m pytest -q $(IN_PARALLEL)
+	@exec $(VENV_PYTHON) -m pytest -q -m "not faults" $(IN_PARALLEL)
+
+test-faults: setup-dev  ## kill, fill and stop each part under 500 pictures; one at a time, some 20 minutes
+	@exec $(VENV_PYTHON) -m pytest -q $(or $(TESTS),tests/faults)
 
 screenshot: setup-dev  ## take the pictures of README and docs/tour.md anew
 	@KEEP_SCREENSHOT=1 $(VENV_PYTHON) -m pytest -q tests/browser -k screenshot

@@ -15,3 +15,4 @@ urlpatterns = [
     path("api/", api.urls),
     path("", include("search.urls")),
 ]
+handler500 = "search.views.failing.failed"

@@ -23,6 +23,8 @@ _DETAILS = {
     405: "This address takes other methods; the header Allow names them.",
     413: "The request is too large.",
     500: "The server could not answer. Its log says why.",
+    503: "The server's database or its broker does not answer. Try again in a few seconds.",
+    507: "The server's disk is full. Nothing of the request was kept.",
 }
 
 

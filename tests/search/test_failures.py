@@ -1,0 +1,100 @@
+"""What is answered where the site's own parts fail: words, and a status that says whether to try again."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import InterfaceError, OperationalError
+from django.test import Client
+from psycopg.errors import DiskFull
+from redis.exceptions import ConnectionError as RedisGone
+
+from search import failures
+from search.files import storage
+from search.models import Dataset, Encoder
+from tests.pictures import png_bytes
+
+
+def because_of(cause: BaseException) -> Exception:
+    """Return an error as Django makes it from one of a driver's."""
+    error = OperationalError(str(cause))
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationalError("the connection was closed"), 503),
+        (InterfaceError("the connection is closed"), 503),
+        (RedisGone("refused"), 503),
+        (because_of(DiskFull("could not extend file")), 507),
+        (OSError(errno.ENOSPC, "No space left on device"), 507),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 507),
+        (PermissionError(errno.EACCES, "Permission denied"), 500),
+        (ValueError("a mistake"), 500),
+        (None, 500),
+    ],
+)
+def test_each_failure_has_its_status(error: BaseException | None, status: int) -> None:
+    assert failures.status_of(error) == status
+
+
+@pytest.fixture
+def visitor() -> Client:
+    return Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize("path", ["/", "/datasets/", "/images/1/", "/login/", "/admin/", "/jobs/"])
+def test_without_a_database_pages_ask_to_come_back(
+    visitor: Client, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    visitor.cookies["sessionid"] = "of-somebody"
+    with without_database(monkeypatch):
+        page = visitor.get(path)
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "Your pictures are safe" in page.content.decode()
+    assert "server closed" not in page.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/datasets", "/api/v1/encoders", "/api/v1/images/1"])
+def test_without_a_database_programs_are_told_when_to_come_back(
+    visitor: Client, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    with without_database(monkeypatch):
+        answer = visitor.get(path)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] == "service_unavailable"
+
+
+@contextmanager
+def without_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have every statement fail, as where the server has gone."""
+
+    def execute(*_: Any, **__: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("django.db.backends.utils.CursorWrapper.execute", execute)
+        yield
+
+
+def test_a_full_disk_keeps_nothing_and_says_so(
+    admin_client: Client, dataset: Dataset, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage.AtomicFileStorage, "_write", put)
+    admin_client.raise_request_exception = False
+    file = SimpleUploadedFile("a.png", png_bytes(40, 30, seed=1), "image/png")
+    answer = admin_client.post(f"/datasets/{dataset.slug}/upload/", {"files": file})
+    assert answer.status_code == 507
+    assert "disk is full" in answer.content.decode()
+    assert not dataset.images.exists()
