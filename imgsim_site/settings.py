@@ -80,6 +80,15 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 X_FRAME_OPTIONS = "DENY"
+# Proxies of the site's own, each of which adds to X-Forwarded-For where it was asked from.
+N_PROXIES = env.int("PROXIES", default=1 if BEHIND_TLS else 0)
+# What one visitor may do in a minute; 0: as much as there is time for.
+RATE_LIMITS = {
+    "search": env.int("SEARCHES_A_MINUTE", default=600),
+    "upload": env.int("UPLOADS_A_MINUTE", default=1_200),
+    "link": env.int("LINKS_A_MINUTE", default=30),
+    "login": env.int("LOGINS_A_MINUTE", default=20),
+}
 SECURE_REFERRER_POLICY = "same-origin"
 
 INSTALLED_APPS = [
@@ -108,6 +117,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "search.limiting.LimitRates",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -22,6 +22,7 @@ _DETAILS = {
     404: "There is nothing at this address; /api/docs lists what there is.",
     405: "This address takes other methods; the header Allow names them.",
     413: "The request is too large.",
+    429: "That was more than one visitor may do in a minute. Retry-After says in how many seconds to go on.",
     500: "The server could not answer. Its log says why.",
     503: "The server's database or its broker does not answer. Try again in a few seconds.",
     507: "The server's disk is full. Nothing of the request was kept.",

@@ -53,7 +53,7 @@ Words = Mapping[str, Any]
 @router.post(
     "",
     auth=READING,
-    response={200: SearchOut, **refusals(413, 415, 503)},
+    response={200: SearchOut, **refusals(413, 415, 429, 503)},
     openapi_extra=_BODY,
     summary="Search by a picture, by images, or by a vector",
 )

@@ -60,7 +60,7 @@ def _of_form(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @router.post(
     "/datasets/{slug:slug}/images",
     auth=WRITING,
-    response={200: UploadOut, 201: UploadOut, **refusals(409, 413, 415)},
+    response={200: UploadOut, 201: UploadOut, **refusals(409, 413, 415, 429)},
     summary="Upload a picture",
 )
 @decorate_view(_of_form)
