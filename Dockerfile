@@ -24,5 +24,4 @@ VOLUME /var/lib/imgsim
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
-CMD ["gunicorn", "imgsim_site.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "8", \
-     "--workers", "2", "--timeout", "60", "--no-control-socket"]
+CMD ["python", "-m", "imgsim_site.web", "--host", "0.0.0.0", "--workers", "2"]

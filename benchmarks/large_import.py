@@ -182,7 +182,7 @@ def _processes(var: Path) -> list[tuple[str, int]]:
 
 
 def _kind(command: str) -> str:
-    names = ("celery", "gunicorn", "import_images", "postgres", "redis")
+    names = ("celery", "imgsim_site.web", "import_images", "postgres", "redis")
     return next((name for name in names if name in command), "other")
 
 

@@ -313,6 +313,5 @@ LOGGING = {
         "search": {"level": LOG_LEVEL},
         # By themselves they write beside the root's handler, in a form of their own.
         "django": {"handlers": []},
-        "gunicorn.error": {"handlers": ["console"], "propagate": False},
     },
 }

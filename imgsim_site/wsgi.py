@@ -1,4 +1,4 @@
-"""The web entry point: `gunicorn imgsim_site.wsgi`."""
+"""The web entry point, `imgsim_site.wsgi:application`, as `imgsim_site.web` serves it."""
 
 import atexit
 import os
@@ -8,11 +8,12 @@ from django.core.wsgi import get_wsgi_application
 
 from embeddings.cores import available_cores
 from embeddings.images import isolation
+from imgsim_site.gate import Gate
 
 LONGEST_NATIVE_CALL_SECONDS = 10.0
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imgsim_site.settings")
-application = get_wsgi_application()
+application = Gate(get_wsgi_application())
 # Whoever is served here must not be ended by what another one sends.
 isolation.decode_in_processes(available_cores())
 

@@ -131,8 +131,7 @@ class Site:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        options = ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "8", "--no-control-socket"]
-        with self.process("-m", "gunicorn", "imgsim_site.wsgi", "--log-level", "warning", *options, DB_POOL="8"):
+        with self.process("-m", "imgsim_site.web", "--port", str(port)):
             url = f"http://127.0.0.1:{port}"
             wait_for(lambda: answers(f"{url}/healthz"), "the web server")
             yield url

@@ -14,7 +14,7 @@ def is_free(host: str, port: int) -> bool:
     """Return whether a server could listen at `host` and `port` now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As gunicorn does; else a port whose last connections are just closing looks taken.
+        # As the web server does; else a port whose last connections are just closing looks taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -33,7 +33,6 @@ PREPARATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Installing the encoder efficientnet_lite0", ("install_encoder", "efficientnet_lite0")),
     ("Loading the sample gallery", ("load_sample",)),
 )
-WEB_THREADS = 8
 READY_SECONDS = 180
 SOME_REFUSED = 3  # the exit status of import_images
 QUICK_START = ["--without-gossip", "--without-mingle"]
@@ -85,7 +84,7 @@ class Demo:
 
     def _serve(self, record_path: Path) -> None:
         processes = Processes()
-        processes.add("web", self._web_command(), self._environment(DB_POOL=str(WEB_THREADS)))
+        processes.add("web", self._web_command(), self._environment())
         # A cold shutdown puts running tasks back into the queue; a warm one would wait for them.
         processes.add("worker", _worker_command(), self._environment(REMAP_SIGTERM="SIGQUIT"))
         # Of its own: a beat inside the worker that was killed would be missed by nobody, and nothing be swept.
@@ -106,10 +105,7 @@ class Demo:
             )
 
     def _web_command(self) -> list[str]:
-        listen = ["--bind", f"{self.host}:{self.port}", "--worker-class", "gthread", "--workers", "1"]
-        limits = ["--threads", str(WEB_THREADS), "--timeout", "60", "--graceful-timeout", "2"]
-        quiet = ["--log-level", "warning", "--no-control-socket"]
-        return [sys.executable, "-m", "gunicorn", "imgsim_site.wsgi", *listen, *limits, *quiet]
+        return [sys.executable, "-m", "imgsim_site.web", "--host", self.host, "--port", str(self.port)]
 
     def _environment(self, **more: str) -> dict[str, str]:
         hosts = [*settings.ALLOWED_HOSTS, *(address.own_names() if address.is_open_to_network(self.host) else [])]

@@ -1,14 +1,18 @@
 """The web process as it is deployed: quick to start, light, and right over HTTP."""
 
+import contextlib
 import http.client
 import json
+import socket
 import subprocess
 import sys
+import urllib.request
 import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from tests.pictures import huge_header_png, truncated_jpeg
@@ -97,3 +101,30 @@ def test_it_says_whether_it_can_work(site: Site, web: str) -> None:
     assert (status, parts["database"], parts["encoder"], parts["worker"]) == (503, "ok", "ok", "LookupError")
     with site.worker():
         wait_for(lambda: ready()[0] == 200, "the worker")
+
+
+@pytest.mark.parametrize("sends", ["headers", "a body"])
+def test_slow_clients_hold_up_nobody(web: str, sends: str) -> None:
+    """Many more of them than requests are worked on at once."""
+    begun = b"Host: localhost\r\nX-Slow: " if sends == "headers" else b"Host: localhost\r\nContent-Length: 9999\r\n\r\n"
+    address = (urlsplit(web).hostname or "", urlsplit(web).port or 0)
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(address)) for _ in range(60)]
+        for sent in (b"POST /api/v1/search HTTP/1.1\r\n" + begun, b"x", b"x"):
+            for client in slow:
+                client.sendall(sent)
+            assert b"ImgSim" in urllib.request.urlopen(f"{web}/datasets/", timeout=10).read()
+
+
+def test_what_serves_ends_with_the_server(site: Site) -> None:
+    """Also where that is killed: nobody would end it, and the next server would share its address."""
+    with site.process("-m", "imgsim_site.web", "--port", "0") as server:
+        wait_for(lambda: psutil.Process(server.pid).children(), "the process that serves")
+        (serving,) = psutil.Process(server.pid).children()
+        wait_for(lambda: serving.children(), "the processes that decode")
+        below = [serving, *serving.children()]
+        server.kill()
+        server.wait()
+        wait_for(
+            lambda: not any(process.is_running() and process.status() != "zombie" for process in below), "their end"
+        )

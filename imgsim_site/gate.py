@@ -1,0 +1,60 @@
+"""How many requests are worked on at once, and who has to wait outside."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final
+
+from django.core.handlers.wsgi import WSGIHandler
+
+N_AT_ONCE: Final = 8
+# The server's threads: so many clients may be slow at once before the next one waits.
+N_WAITING: Final = 256
+# A picture of the largest size, and the form around it. What is larger is an archive, and goes to disk as it comes.
+MOST_BODY_BYTES: Final = 24_000_000
+_MOST_IN_MEMORY: Final = 4_000_000
+_CHUNK_BYTES: Final = 65_536
+
+
+class Gate:
+    """Lets a few requests at a time through to the application, each as soon as all of it has come.
+
+    A client that sends its picture byte by byte holds a thread that waits, and nothing of what others need.
+    """
+
+    def __init__(self, application: WSGIHandler, n_at_once: int = N_AT_ONCE) -> None:
+        self._application = application
+        self._places = threading.Semaphore(n_at_once)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        n_bytes = _length(environ)
+        if n_bytes > MOST_BODY_BYTES:
+            return self._application(environ, start_response)
+        if n_bytes:
+            # Closed with the request, which owns its input.
+            body = SpooledTemporaryFile(_MOST_IN_MEMORY)  # noqa: SIM115
+            if _copy(environ["wsgi.input"], body, n_bytes) < n_bytes:
+                start_response("400 Bad Request", [("Content-Length", "0")])
+                return []  # nobody is there to read more
+            environ["wsgi.input"] = body
+        with self._places:
+            return self._application(environ, start_response)
+
+
+def _length(environ: dict[str, Any]) -> int:
+    try:
+        return max(int(environ.get("CONTENT_LENGTH") or 0), 0)
+    except ValueError:
+        return 0
+
+
+def _copy(source: Any, target: Any, n_bytes: int) -> int:
+    """Copy so many bytes, and go back to their beginning; return how many came."""
+    n = 0
+    while n < n_bytes and (chunk := source.read(min(_CHUNK_BYTES, n_bytes - n))):
+        target.write(chunk)
+        n += len(chunk)
+    target.seek(0)
+    return n
