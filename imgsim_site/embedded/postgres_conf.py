@@ -40,7 +40,7 @@ def _memory_settings(memory_mb: int, shared_memory_mb: int) -> dict[str, str]:
     maintenance_mb = min(max(memory_mb // 16, 64), 1024)
     fits_shared_memory = shared_memory_mb >= maintenance_mb + 256
     return {
-        "shared_buffers": f"{min(max(memory_mb // 8, 128), 2048)}MB",
+        "shared_buffers": f"{min(max(memory_mb // 4, 128), 8192)}MB",
         "effective_cache_size": f"{max(memory_mb // 2, 256)}MB",
         "maintenance_work_mem": f"{maintenance_mb}MB",
         "work_mem": "32MB",

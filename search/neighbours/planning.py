@@ -23,18 +23,21 @@ _NEARLY_ALL = 0.8
 # What hnsw.ef_search can be raised to.
 MOST_LOOKED_AT = 1000
 _FEWEST_LOOKED_AT = 100
-_FEWEST_FILTERED = 200
+# Up to there the fewest find .99 of the ten nearest. Of a million they find .94, and 600 of them .98 in 15 ms.
+_ENOUGH_UP_TO = 50_000
+_GROWTH = 0.6
 # Within so many times what decides, an estimate is not believed, and images are counted up to there.
 _DOUBT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """A walk through the index. share: of the index that is in scope, 0..1.
+    """A walk through the index. n: how many vectors that has; share: of it that is in scope, 0..1.
 
     small_dataset_ids: of those whose every vector is compared beside it.
     """
 
+    n: int
     share: float
     small_dataset_ids: tuple[int, ...]
 
@@ -48,9 +51,10 @@ class Walk:
 
         A second walk takes a fraction of what it takes to compare all that is in scope.
         """
+        fewest = round(_FEWEST_LOOKED_AT * max(1.0, self.n / _ENOUGH_UP_TO) ** _GROWTH)
         if self.is_of_nearly_all:
-            return [min(MOST_LOOKED_AT, max(_FEWEST_LOOKED_AT, 2 * depth))]
-        first = max(_FEWEST_FILTERED, round(4 * depth / self.share))
+            return [min(MOST_LOOKED_AT, max(fewest, 2 * depth))]
+        first = max(2 * fewest, round(4 * depth / self.share))
         return [first, MOST_LOOKED_AT] if first < MOST_LOOKED_AT else [MOST_LOOKED_AT]
 
 
@@ -89,7 +93,7 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     if n_in_datasets <= settings.EXACT_SEARCH_UP_TO or scope.only_image_ids or not stock.is_indexed:
         return None
     n_in_scope = min(n_in_datasets, _estimated(scope)) if scope.filters_images else n_in_datasets
-    walk = Walk(share=min(1.0, n_in_scope / stock.n), small_dataset_ids=small_datasets(counts))
+    walk = Walk(n=stock.n, share=min(1.0, n_in_scope / stock.n), small_dataset_ids=small_datasets(counts))
     if walk.is_of_nearly_all:
         return walk
     fewest = isqrt(_COMPARED_IN_A_STEP * depth * stock.n)
@@ -100,7 +104,8 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
 
 def walk_through(encoder: Encoder, scope: Scope) -> Walk:
     """Return a walk whatever else might be better, as an audit of the index wants it."""
-    return Walk(share=1.0, small_dataset_ids=small_datasets(stock_of(encoder).within(scope.dataset_ids)))
+    stock = stock_of(encoder)
+    return Walk(n=stock.n, share=1.0, small_dataset_ids=small_datasets(stock.within(scope.dataset_ids)))
 
 
 def stock_of(encoder: Encoder) -> Stock:

@@ -243,11 +243,11 @@ def test_it_says_what_to_install_where_there_is_no_redis(monkeypatch: pytest.Mon
     ("memory_mb", "shared_memory_mb", "expected"),
     [
         (512, 64, {"shared_buffers": "128MB", "maintenance_work_mem": "64MB", "dynamic_shared_memory_type": "mmap"}),
-        (8192, 8192, {"shared_buffers": "1024MB", "maintenance_work_mem": "512MB", "effective_cache_size": "4096MB"}),
+        (8192, 8192, {"shared_buffers": "2048MB", "maintenance_work_mem": "512MB", "effective_cache_size": "4096MB"}),
         (
             65536,
             64,
-            {"shared_buffers": "2048MB", "maintenance_work_mem": "1024MB", "dynamic_shared_memory_type": "mmap"},
+            {"shared_buffers": "8192MB", "maintenance_work_mem": "1024MB", "dynamic_shared_memory_type": "mmap"},
         ),
     ],
 )
