@@ -24,12 +24,16 @@ class Gate:
     A client that sends its picture byte by byte holds a thread that waits, and nothing of what others need.
     """
 
-    def __init__(self, application: WSGIHandler, n_at_once: int = N_AT_ONCE) -> None:
+    def __init__(self, application: WSGIHandler, *, most_bytes: int, n_at_once: int = N_AT_ONCE) -> None:
+        """Take the application and how long a body may be at most, by what its request says before it comes."""
         self._application = application
+        self._most_bytes = most_bytes
         self._places = threading.Semaphore(n_at_once)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         n_bytes = _length(environ)
+        if n_bytes > self._most_bytes:
+            return self._refused(start_response)
         if n_bytes > MOST_BODY_BYTES:
             return self._application(environ, start_response)
         if n_bytes:
@@ -41,6 +45,12 @@ class Gate:
             environ["wsgi.input"] = body
         with self._places:
             return self._application(environ, start_response)
+
+    def _refused(self, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        told = f"The request is too large: at most {self._most_bytes / 1e6:,.0f} MB are taken.\n".encode()
+        facts = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(told)), "Connection": "close"}
+        start_response("413 Content Too Large", list(facts.items()))
+        return [told]
 
 
 def _length(environ: dict[str, Any]) -> int:

@@ -178,7 +178,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "imgsim",
-        "OPTIONS": {"socket_timeout": 5, "socket_connect_timeout": 2},
+        # A page asks once or twice, and goes on without.
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
     }
 }
 

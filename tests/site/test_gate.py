@@ -12,10 +12,15 @@ from imgsim_site import gate
 from imgsim_site.gate import Gate
 
 PATIENCE_S = 20
+MOST_BYTES = 100_000_000
 
 
 def asked(body: bytes = b"", **more: Any) -> dict[str, Any]:
     return {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body)), **more}
+
+
+def gate_of(application: Any, **more: int) -> Gate:
+    return Gate(application, most_bytes=MOST_BYTES, **more)
 
 
 class Answers(list[str]):
@@ -26,27 +31,35 @@ class Answers(list[str]):
 @pytest.mark.parametrize("n_bytes", [0, 1, 70_000, 5_000_000])
 def test_a_body_comes_through_whole(n_bytes: int) -> None:
     content = bytes(range(256)) * (n_bytes // 256 + 1)
-    found = Gate(lambda environ, _: [environ["wsgi.input"].read()])(asked(content[:n_bytes]), Answers())
+    found = gate_of(lambda environ, _: [environ["wsgi.input"].read()])(asked(content[:n_bytes]), Answers())
     assert b"".join(found) == content[:n_bytes]
 
 
 @pytest.mark.parametrize("length", ["", "many", "-5"])
 def test_a_length_that_is_none_is_none(length: str) -> None:
-    found = Gate(lambda environ, _: [environ["wsgi.input"].read()])(asked(b"", CONTENT_LENGTH=length), Answers())
+    found = gate_of(lambda environ, _: [environ["wsgi.input"].read()])(asked(b"", CONTENT_LENGTH=length), Answers())
     assert list(found) == [b""]
 
 
 def test_a_body_that_breaks_off_is_worked_on_by_nobody() -> None:
     told = Answers()
     worked: list[bool] = []
-    assert list(Gate(lambda *_: worked.append(True) or [])(asked(b"half", CONTENT_LENGTH="8"), told)) == []
+    assert list(gate_of(lambda *_: worked.append(True) or [])(asked(b"half", CONTENT_LENGTH="8"), told)) == []
     assert (told, worked) == (["400 Bad Request"], [])
 
 
 def test_what_is_larger_than_a_picture_goes_through_as_it_comes() -> None:
     body = BytesIO(b"the beginning")
     environ = asked(CONTENT_LENGTH=str(gate.MOST_BODY_BYTES + 1)) | {"wsgi.input": body}
-    assert Gate(lambda environ, _: [environ["wsgi.input"]])(environ, Answers()) == [body]
+    assert gate_of(lambda environ, _: [environ["wsgi.input"]])(environ, Answers()) == [body]
+
+
+def test_what_is_larger_than_anything_is_refused_before_it_comes() -> None:
+    told, worked = Answers(), []
+    environ = asked(CONTENT_LENGTH=str(MOST_BYTES + 1))
+    answer = b"".join(gate_of(lambda *_: worked.append(True) or [])(environ, told))
+    assert (told, worked) == (["413 Content Too Large"], [])
+    assert answer == b"The request is too large: at most 100 MB are taken.\n"
 
 
 def test_a_few_are_worked_on_at_a_time() -> None:
@@ -62,7 +75,7 @@ def test_a_few_are_worked_on_at_a_time() -> None:
             inside[0] -= 1
         return []
 
-    let_in = Gate(work, n_at_once=2)
+    let_in = gate_of(work, n_at_once=2)
     threads = [threading.Thread(target=let_in, args=(asked(), Answers())) for _ in range(5)]
     for thread in threads:
         thread.start()
@@ -81,7 +94,7 @@ def test_who_sends_slowly_takes_no_place() -> None:
             comes.wait(PATIENCE_S)
             return super().read(n)
 
-    let_in = Gate(lambda *_: [b"answered"], n_at_once=1)
+    let_in = gate_of(lambda *_: [b"answered"], n_at_once=1)
     slow = threading.Thread(target=let_in, args=(asked(b"abc") | {"wsgi.input": Slow(b"abc")}, Answers()))
     slow.start()
     assert list(let_in(asked(), Answers())) == [b"answered"]
