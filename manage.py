@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import ProgrammingError
+    from django.db import OperationalError, ProgrammingError
     from psycopg.errors import UndefinedColumn, UndefinedTable
 
     from imgsim_site import embedded
@@ -54,6 +54,15 @@ def main(arguments: list[str]) -> int:
             raise
         sys.stderr.write(
             "error: The database lacks tables or columns that this version needs. Run: manage.py migrate\n"
+        )
+        return 1
+    except (OSError, OperationalError) as error:
+        from search import failures  # reads models: only here are they sure to be there
+
+        if failures.status_of(error) != failures.FULL:
+            raise
+        sys.stderr.write(
+            f"error: A disk is full: {error}. What is whole was kept. Make room, and run this again: it goes on.\n"
         )
         return 1
     except KeyboardInterrupt:

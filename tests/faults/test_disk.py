@@ -58,7 +58,7 @@ def test_a_full_disk_loses_nothing(gallery: Gallery, disk: Disk, tmp_path: Path)
         full = replace(gallery, site=site)
         done = site.run("import_images", str(full.folder), "--dataset", "full")
         assert done.returncode != 0
-        assert "No space left on device" in done.stderr
+        assert "A disk is full: [Errno 28] No space left on device" in done.stderr
         assert "Traceback" not in done.stderr
         with site.worker(beat=True), site.web() as url:
             server = client.ImgSim(url, make_secret(site))

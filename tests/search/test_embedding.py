@@ -1,6 +1,7 @@
 """A batch is claimed once, written whole, and given up after three tries."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import psycopg
 import pytest
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from embeddings import images
@@ -27,6 +28,18 @@ def test_the_vector_in_the_row_is_that_of_the_picture(encoder: Encoder, add_imag
     vector = np.array(Embedding.objects.get(image=add_image("red")).vector)
     expected = np.array([256.0, 1, 1] * 4) / np.linalg.norm([256.0, 1, 1] * 4)
     np.testing.assert_allclose(vector, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("distance", "is_refused"), [("cosine", True), ("l2", False)])
+def test_a_vector_without_direction_is_refused_where_directions_are_compared(
+    encoder: Encoder, add_image: AddImage, distance: str, is_refused: bool
+) -> None:
+    Encoder.objects.filter(pk=encoder.pk).update(distance=distance)
+    image = add_image("red")
+    zero = [0.0] * encoder.dim
+    with pytest.raises(IntegrityError, match="no direction") if is_refused else nullcontext(), transaction.atomic():
+        Embedding.objects.filter(image=image).update(vector=zero)
+    assert (list(Embedding.objects.get(image=image).vector) == zero) is not is_refused
 
 
 def test_embedding_twice_embeds_once(encoder: Encoder, add_image: AddImage) -> None:

@@ -1,11 +1,15 @@
 """The way into every command."""
 
+import errno
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
+import manage
 from tests.running import ROOT, Site
 
 
@@ -27,3 +31,14 @@ def test_a_database_without_tables_says_what_to_run() -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "Run: manage.py migrate" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def write(_: list[str]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/media/a.jpg")
+
+    monkeypatch.setattr("django.core.management.execute_from_command_line", write)
+    assert manage.main(["manage.py", "help"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: A disk is full: ")
+    assert "'/media/a.jpg'" in told
