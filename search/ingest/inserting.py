@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.core.files.storage import default_storage
 from django.db.models import Q
 
 from search.bulk import bulk_cursor
@@ -36,8 +37,13 @@ def insert(dataset: Dataset, job: Job | None, candidates: Sequence[Candidate], *
     complete({known[sha256]: wanted[sha256].marks for sha256 in known})
     fresh = [candidate for sha256, candidate in wanted.items() if sha256 not in known]
     # Files first: a row without its file would be a lie, a file without its row is only found again.
-    names = {} if in_place else {one.sha256: _keep_original(dataset, one) for one in fresh}
-    n_added = _insert_rows(dataset, job, fresh, names)
+    try:
+        names = {} if in_place else {one.sha256: _keep_original(dataset, one) for one in fresh}
+        n_added = _insert_rows(dataset, job, fresh, names)
+    except OSError:  # the disk is full, say; where the database has gone, nothing can be looked up
+        if not in_place:
+            _remove_originals(dataset, fresh)
+        raise
     here = Image.objects.filter(dataset=dataset, sha256__in=wanted)
     if job is not None:
         # Images that wait from an import that was killed are this one's to finish.
@@ -103,5 +109,16 @@ def _insert_rows(dataset: Dataset, job: Job | None, fresh: list[Candidate], name
 
 
 def _keep_original(dataset: Dataset, one: Candidate) -> str:
-    name = f"originals/{dataset.pk}/{one.sha256[:2]}/{one.sha256}.{one.header.format.lower()}"
-    return storage.keep(name, one.content)
+    return storage.keep(_name_of(dataset, one), one.content)
+
+
+def _remove_originals(dataset: Dataset, fresh: list[Candidate]) -> None:
+    """Remove the files of candidates but for those that an image has which was moved to another dataset."""
+    names = {one.sha256: _name_of(dataset, one) for one in fresh}
+    known = set(Image.objects.filter(sha256__in=names, file__in=names.values()).values_list("file", flat=True))
+    for name in set(names.values()) - known:
+        default_storage.delete(name)
+
+
+def _name_of(dataset: Dataset, one: Candidate) -> str:
+    return f"originals/{dataset.pk}/{one.sha256[:2]}/{one.sha256}.{one.header.format.lower()}"

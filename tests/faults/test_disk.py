@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,14 @@ class Disk:
 
     def resize(self, size: str) -> None:
         self._run("mount", "-o", f"remount,size={size}", str(self.place))
+
+    def fill(self) -> Path:
+        """Take the room that is left; return the file that has it."""
+        filler = self.place / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while file.write(b"x" * 4096):
+                pass
+        return filler
 
     def unmount(self) -> None:
         self._run("umount", "--lazy", str(self.place))
@@ -64,9 +73,11 @@ def test_a_full_disk_loses_nothing(gallery: Gallery, disk: Disk, tmp_path: Path)
             server = client.ImgSim(url, make_secret(site))
             server.make_dataset("uploads")
             (tmp_path / "late.jpg").write_bytes(jpeg_bytes(2000, 1500, seed=30_000, quality=100))
+            filler = disk.fill()
             with pytest.raises(client.Refused) as told:
                 server.upload("uploads", tmp_path / "late.jpg")
             assert told.value.status == 507
+            filler.unlink()
             disk.resize("100m")
             full.import_into("full")
             full.come_to_rest("full")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InterfaceError, OperationalError
 from django.test import Client
@@ -88,13 +90,17 @@ def without_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_full_disk_keeps_nothing_and_says_so(
     admin_client: Client, dataset: Dataset, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def put(*_: Any) -> None:
+    keep = storage.keep
+
+    def put(name: str, content: bytes) -> str:
+        keep(name, content)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage.AtomicFileStorage, "_write", put)
+    monkeypatch.setattr(storage, "keep", put)
     admin_client.raise_request_exception = False
     file = SimpleUploadedFile("a.png", png_bytes(40, 30, seed=1), "image/png")
     answer = admin_client.post(f"/datasets/{dataset.slug}/upload/", {"files": file})
     assert answer.status_code == 507
     assert "disk is full" in answer.content.decode()
     assert not dataset.images.exists()
+    assert list(Path(default_storage.path("originals")).rglob("*.png")) == []
