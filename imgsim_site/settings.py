@@ -81,7 +81,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 X_FRAME_OPTIONS = "DENY"
 # Proxies of the site's own, each of which adds to X-Forwarded-For where it was asked from.
-N_PROXIES = env.int("PROXIES", default=1 if BEHIND_TLS else 0)
+N_PROXIES = env.int("PROXIES", default=0) if os.environ.get("PROXIES") else int(BEHIND_TLS)
 # What one visitor may do in a minute; 0: as much as there is time for.
 RATE_LIMITS = {
     "search": env.int("SEARCHES_A_MINUTE", default=600),

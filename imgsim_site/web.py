@@ -68,7 +68,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000, help="default: 8000")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default: 1)")
     told = parser.parse_args()
-    os.environ.setdefault("DB_POOL", str(N_AT_ONCE))
+    if os.environ.get("DB_POOL", "0") == "0":  # each of so many threads would keep a connection
+        os.environ["DB_POOL"] = str(N_AT_ONCE)
     try:
         serve(told.host, told.port, n_workers=told.workers)
     except OSError as error:  # the port is taken, or the address is none of this machine's
