@@ -21,7 +21,7 @@ from imgsim_site.demo.errors import DemoError
 from tests.site.conftest import MakeFolder
 
 PROJECT = Path(__file__).parents[2]
-END_SECONDS = 15
+END_SECONDS = 60
 
 
 class RunningDemo:
@@ -46,7 +46,7 @@ class RunningDemo:
     def text(self) -> str:
         return Path(self.output.name).read_text()
 
-    def wait_for(self, words: str, seconds: float = 90) -> None:
+    def wait_for(self, words: str, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while words not in self.text:
             assert time.monotonic() < deadline, self.text
@@ -154,7 +154,7 @@ def test_a_second_one_says_what_runs_and_leaves_it_alone(start_demo: Callable[..
     first = start_demo(port)
     first.wait_for("ImgSim is ready")
     second = start_demo(port + 1)
-    assert second.process.wait(20) == 1
+    assert second.process.wait(END_SECONDS) == 1
     assert f"ImgSim runs already at {first.url} (pid {first.process.pid})" in second.text
     assert first.process.poll() is None
 
@@ -199,7 +199,7 @@ def test_a_taken_port_is_said_before_any_work(start_demo: Callable[..., RunningD
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         demo = start_demo(port, is_first=True)
-        assert demo.process.wait(20) == 1
+        assert demo.process.wait(END_SECONDS) == 1
     assert f"Port {port} is taken; try make demo PORT=" in demo.text
     assert "Postgres" not in demo.text
     assert embedded.status(demo.var).supervisor_pid is None
