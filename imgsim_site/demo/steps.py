@@ -1,5 +1,7 @@
 """Show what the demo does, step by step, and run the commands that do it."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,13 +36,33 @@ def run_command(*arguments: str) -> None:
 
     Raises DemoError if it fails; it has said why.
     """
-    command = start_command(*arguments)
+    command = None
     try:
+        with _signals_held():  # one that came while it starts would leave it behind, known to nobody
+            command = start_command(*arguments)
         status = command.wait()
     finally:
-        end_command(command)
+        if command is not None:
+            end_command(command)
     if status != 0:
         raise DemoError(f"manage.py {' '.join(arguments)} ended with status {status}.")
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Have what would end this process wait until the block is left."""
+    held: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            os.kill(os.getpid(), held[0])
 
 
 def start_command(*arguments: str) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from imgsim_site import embedded
-from imgsim_site.demo import address
+from imgsim_site.demo import address, steps
 from imgsim_site.demo.claim import Child, Record, claim, end_children
 from imgsim_site.demo.errors import DemoError
 from tests.site.conftest import MakeFolder
@@ -147,6 +147,21 @@ def test_ctrl_c_while_it_prepares_ends_it_without_a_traceback(
     assert demo.end(os.killpg, signal.SIGINT) == 0
     assert "Traceback" not in demo.text
     assert processes_of(demo.var) == []
+
+
+def test_ctrl_c_while_a_command_starts_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*_: str) -> subprocess.Popen[bytes]:
+        begun.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        return begun[0]
+
+    monkeypatch.setattr(steps, "start_command", start)
+    with pytest.raises(KeyboardInterrupt):
+        steps.run_command("migrate")
+    assert begun[0].poll() == -signal.SIGTERM
 
 
 @pytest.mark.thorough
