@@ -100,17 +100,19 @@ def test_a_body_of_gigabytes_is_cut(gallery: Gallery, url: str, n_bytes: int) ->
     before = memory_below(gallery)
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
     head = b'--end\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+    end = b"\r\n--end--\r\n"
     with socket.create_connection((host, port), timeout=120) as client:
         client.sendall(
             b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\n"
             b"Content-Type: multipart/form-data; boundary=end\r\nContent-Length: %d\r\n\r\n" % n_bytes
         )
-        left = n_bytes - len(head)
+        left = n_bytes - len(head) - len(end)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             client.sendall(head)
             while left > 0 and not has_answer(client):
                 client.sendall(b"x" * min(MB, left))
                 left -= MB
+            client.sendall(end)
         answer = client.recv(4096)
     assert answer.split(b" ")[1] in {b"413", b"422"}
     assert memory_below(gallery) <= 1.2 * before
