@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         )
         return 1
     except (OSError, OperationalError) as error:
-        from search import failures  # reads models: only here are they sure to be there
+        from search import failures  # with the client of Redis, which only few commands need
 
         if failures.status_of(error) != failures.FULL:
             raise

@@ -207,12 +207,13 @@ class _Process:
             raise OSError("the process that decodes pictures does not begin")
 
     def decoded(self, content: bytes, *, edge: int, long_edge: int) -> tuple[Header, Image.Image]:
+        self.is_alive = False  # until it has answered: what it says later is of no other picture
         os.ftruncate(self._shared, len(content))
         os.pwrite(self._shared, content, 0)
         answer = self._asked({"edge": edge, "long_edge": long_edge, "n_bytes": len(content)})
         if answer is None:
-            self.is_alive = False
             raise too_costly()
+        self.is_alive = True
         if "refused" in answer:
             raise RefusedImage(*answer["refused"])
         size = tuple(answer["size"])

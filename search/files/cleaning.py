@@ -23,10 +23,13 @@ def remove_files(instance: Image, **_: Any) -> None:
 
 def _remove(image: Image) -> None:
     for field in ("file", "thumbnail"):
-        name = getattr(image, field).name
-        if not name:
-            continue
-        # An import of the same content into the dataset that the file was made for may be giving it to a new row.
-        with deleting([storage.dataset_of(name)]):
-            if not Image.objects.filter(sha256=image.sha256, **{field: name}).exists():
-                default_storage.delete(name)
+        if name := getattr(image, field).name:
+            remove_unused(field, name, image.sha256)
+
+
+def remove_unused(field: str, name: str, sha256: str) -> None:
+    """Remove a file of a content, "file" or "thumbnail" by its field, unless some image has it."""
+    # An import of the same content into the dataset that the file was made for may be giving it to a new row.
+    with deleting([storage.dataset_of(name)]):
+        if not Image.objects.filter(sha256=sha256, **{field: name}).exists():
+            default_storage.delete(name)

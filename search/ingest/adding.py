@@ -38,7 +38,7 @@ def add(dataset: Dataset, name: str, content: bytes, *, job: Job | None, label: 
     source = name.strip() or _WITHOUT_NAME
     found = Found(name=source, source=source, content=content, position=1)
     candidate = examine(found, marks, "auto", in_place=False)
-    with transaction.atomic():
+    with inserting.all_or_nothing(dataset, [candidate]):
         if not (hold(dataset.pk) and Dataset.objects.filter(pk=dataset.pk).exists()):
             raise DatasetDeleted
         inserted = inserting.insert(dataset, job, [candidate])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.core.files.storage import default_storage
+from django.db import transaction
 from django.db.models import Q
 
 from search.bulk import bulk_cursor
-from search.files import storage
+from search.files import cleaning, storage
 from search.ingest.examining import Candidate
 from search.ingest.marks import Marks
 from search.models import Dataset, Image, Job
@@ -28,7 +29,7 @@ class Inserted:
 
 
 def insert(dataset: Dataset, job: Job | None, candidates: Sequence[Candidate], *, in_place: bool = False) -> Inserted:
-    """Insert the candidates that a dataset does not have, in the transaction of a caller who holds it.
+    """Insert the candidates that a dataset does not have, in a caller's `all_or_nothing`, who holds it.
 
     job: whose images they are, with those that wait from a job that was killed; None for a single upload.
     """
@@ -37,19 +38,29 @@ def insert(dataset: Dataset, job: Job | None, candidates: Sequence[Candidate], *
     complete({known[sha256]: wanted[sha256].marks for sha256 in known})
     fresh = [candidate for sha256, candidate in wanted.items() if sha256 not in known]
     # Files first: a row without its file would be a lie, a file without its row is only found again.
-    try:
-        names = {} if in_place else {one.sha256: _keep_original(dataset, one) for one in fresh}
-        n_added = _insert_rows(dataset, job, fresh, names)
-    except OSError:  # the disk is full, say; where the database has gone, nothing can be looked up
-        if not in_place:
-            _remove_originals(dataset, fresh)
-        raise
+    names = {} if in_place else {one.sha256: _keep_original(dataset, one) for one in fresh}
+    n_added = _insert_rows(dataset, job, fresh, names)
     here = Image.objects.filter(dataset=dataset, sha256__in=wanted)
     if job is not None:
         # Images that wait from an import that was killed are this one's to finish.
         here.filter(status=Image.Status.PENDING).exclude(job__in=jobs.alive()).update(job=job)
     unfinished = here.filter(status__in=[Image.Status.PENDING, Image.Status.REFUSED])
     return Inserted(n_added=n_added, unfinished=dict(unfinished.order_by("pk").values_list("pk", "status")))
+
+
+@contextmanager
+def all_or_nothing(dataset: Dataset, candidates: Sequence[Candidate], *, in_place: bool = False) -> Iterator[None]:
+    """Run a transaction in which candidates are inserted; where a file cannot be kept, those before it go again.
+
+    Only once the transaction is over can be told whose the files are: others may insert the same contents meanwhile.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except OSError:
+        for one in () if in_place else candidates:
+            cleaning.remove_unused("file", _name_of(dataset, one), one.sha256)
+        raise
 
 
 def complete(marks: dict[int, Marks]) -> None:
@@ -110,14 +121,6 @@ def _insert_rows(dataset: Dataset, job: Job | None, fresh: list[Candidate], name
 
 def _keep_original(dataset: Dataset, one: Candidate) -> str:
     return storage.keep(_name_of(dataset, one), one.content)
-
-
-def _remove_originals(dataset: Dataset, fresh: list[Candidate]) -> None:
-    """Remove the files of candidates but for those that an image has which was moved to another dataset."""
-    names = {one.sha256: _name_of(dataset, one) for one in fresh}
-    known = set(Image.objects.filter(sha256__in=names, file__in=names.values()).values_list("file", flat=True))
-    for name in set(names.values()) - known:
-        default_storage.delete(name)
 
 
 def _name_of(dataset: Dataset, one: Candidate) -> str:

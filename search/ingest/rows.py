@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
-
 from embeddings import images
 from search.curating.holding import hold
 from search.ingest import in_place_library
 from search.ingest.errors import DatasetDeleted
 from search.ingest.examining import Candidate, Rule, SplitChoice, examine
 from search.ingest.in_place_library import Library
-from search.ingest.inserting import insert
+from search.ingest.inserting import all_or_nothing, insert
 from search.ingest.marks import Marks
 from search.ingest.sidecars import SidecarRefused
 from search.ingest.sources import Found, Source
@@ -80,7 +78,7 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
     plan.source.beat = jobs.Heart(job).beat
     for chunk in chunks(plan.source):
         candidates = examine_all(plan, tally, chunk)
-        with transaction.atomic():
+        with all_or_nothing(plan.dataset, candidates, in_place=plan.in_place):
             if not hold(plan.dataset.pk):
                 raise DatasetDeleted
             Refusal.objects.bulk_create(_of(job, refusal) for refusal in tally.refusals if refusal.pk is None)

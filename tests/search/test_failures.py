@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from redis.exceptions import ConnectionError as RedisGone
 
 from search import failures
 from search.files import storage
-from search.models import Dataset, Encoder
+from search.ingest import adding
+from search.models import Dataset, Encoder, Image
 from tests.pictures import png_bytes
 
 
@@ -85,6 +86,23 @@ def without_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
         patched.setattr("django.db.backends.utils.CursorWrapper.execute", execute)
         yield
+
+
+def test_a_full_disk_takes_no_file_from_an_image_that_was_moved(
+    add_image: Callable[..., Image], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = add_image(content=png_bytes(40, 30, seed=1))
+    Image.objects.filter(pk=image.pk).update(dataset=Dataset.objects.create(name="elsewhere"))
+    keep = storage.keep
+
+    def put(name: str, content: bytes) -> str:
+        assert keep(name, content) == image.file.name
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage, "keep", put)
+    with pytest.raises(OSError, match="No space left"):
+        adding.add(dataset, "again.png", png_bytes(40, 30, seed=1), job=None)
+    assert Path(image.file.path).read_bytes() == png_bytes(40, 30, seed=1)
 
 
 def test_a_full_disk_keeps_nothing_and_says_so(
