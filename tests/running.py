@@ -73,6 +73,16 @@ class Site:
             cursor = connection.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
+    def make_token(self) -> str:
+        """Make a superuser with a token that may write; return its secret."""
+        make = (
+            "from datetime import timedelta; from django.contrib.auth import get_user_model; "
+            "from search import tokens; "
+            "chief = get_user_model().objects.create_superuser('chief'); "
+            "print(tokens.make(chief, 'program', ['read', 'write'], timedelta(days=1)).secret)"
+        )
+        return self.manage("shell", "-v0", "-c", make).split()[-1]
+
     @contextlib.contextmanager
     def process(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run a Python program beside, with more in its environment; end it, and its children, at the end."""
@@ -150,10 +160,18 @@ def api_client() -> Any:
 def answers(url: str) -> bool:
     """Return whether an address answers with success."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return bool(response.status == 200)
+        return status_of(url, timeout=5) == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+def status_of(url: str, *, timeout: float = 60) -> int:
+    """Return the status with which an address answers. Raises URLError and OSError where nobody does."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def wait_for(condition: Any, what: str, seconds: float = PATIENCE_S) -> float:

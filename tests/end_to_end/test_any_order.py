@@ -95,12 +95,7 @@ def running() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def secret(running: Running) -> str:
     """The secret of a token that may write."""
-    make = (
-        "from datetime import timedelta; from django.contrib.auth import get_user_model; from search import tokens; "
-        "chief = get_user_model().objects.create_superuser('chief'); "
-        "print(tokens.make(chief, 'program', ['read', 'write'], timedelta(days=1)).secret)"
-    )
-    return running.site.manage("shell", "-v0", "-c", make).split()[-1]
+    return running.site.make_token()
 
 
 class Adding:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,7 +13,7 @@ import redis
 from imgsim_site import embedded
 from imgsim_site.embedded.places import Places
 from tests.faults.gallery import Gallery
-from tests.running import wait_for
+from tests.running import status_of, wait_for
 
 SECONDS_STANDING_STILL = 60
 LONGEST_REQUEST_SECONDS = 6.0
@@ -74,11 +72,3 @@ def test_a_broker_that_stands_still(gallery: Gallery) -> None:
         gallery.come_to_rest("still")
     assert [one for one in asked if one[1] >= 500 or one[2] > LONGEST_REQUEST_SECONDS] == []
     gallery.assert_whole("still")
-
-
-def status_of(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=60) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        return error.code

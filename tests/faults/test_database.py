@@ -15,8 +15,7 @@ import pytest
 from imgsim_site import embedded
 from imgsim_site.embedded.places import Places
 from tests.faults.gallery import CALM, Gallery
-from tests.faults.test_broker import status_of
-from tests.running import wait_for
+from tests.running import status_of, wait_for
 
 
 def restart_at_once(gallery: Gallery) -> None:

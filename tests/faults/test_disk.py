@@ -13,7 +13,6 @@ import pytest
 
 from tests.end_to_end.conftest import migrate_and_install
 from tests.faults.gallery import Gallery
-from tests.faults.test_imports import make_secret
 from tests.pictures import jpeg_bytes
 from tests.running import Site, api_client, wait_for
 
@@ -70,7 +69,7 @@ def test_a_full_disk_loses_nothing(gallery: Gallery, disk: Disk, tmp_path: Path)
         assert "A disk is full: [Errno 28] No space left on device" in done.stderr
         assert "Traceback" not in done.stderr
         with site.worker(beat=True), site.web() as url:
-            server = client.ImgSim(url, make_secret(site))
+            server = client.ImgSim(url, site.make_token())
             server.make_dataset("uploads")
             (tmp_path / "late.jpg").write_bytes(jpeg_bytes(2000, 1500, seed=30_000, quality=100))
             filler = disk.fill()

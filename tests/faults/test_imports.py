@@ -13,22 +13,12 @@ import pytest
 
 from tests.faults.gallery import N_PICTURES, Gallery
 from tests.pictures import jpeg_bytes
-from tests.running import Site, api_client, wait_for
+from tests.running import api_client, wait_for
 
 
 @pytest.fixture(scope="module")
 def secret(gallery: Gallery) -> str:
-    return make_secret(gallery.site)
-
-
-def make_secret(site: Site) -> str:
-    """Return the secret of a token that may write."""
-    make = (
-        "from datetime import timedelta; from django.contrib.auth import get_user_model; from search import tokens; "
-        "chief = get_user_model().objects.create_superuser('chief'); "
-        "print(tokens.make(chief, 'program', ['read', 'write'], timedelta(days=1)).secret)"
-    )
-    return site.manage("shell", "-v0", "-c", make).split()[-1]
+    return gallery.site.make_token()
 
 
 def test_an_import_killed_at_ten_places(gallery: Gallery) -> None:

@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from tests.faults.gallery import CALM, Gallery
-from tests.faults.test_broker import status_of
 from tests.pictures import jpeg_bytes
+from tests.running import status_of
 
 N_SEARCHES, N_AT_A_TIME, N_TO_WARM_UP = 1_000, 50, 400
 MOST_GROWTH = 1.10
@@ -33,11 +33,15 @@ def url(gallery: Gallery) -> Iterator[str]:
         yield url
 
 
+def servers_of(gallery: Gallery) -> list[psutil.Process]:
+    """Return the processes of the site's web server, those that decode for it left out."""
+    of_any_site = [one for one in psutil.process_iter(["cmdline"]) if "imgsim_site.web" in (one.info["cmdline"] or [])]
+    return [one for one in of_any_site if one.environ().get("IMGSIM_VAR") == str(gallery.site.var)]
+
+
 def memory_below(gallery: Gallery) -> int:
-    """Return the resident bytes of all processes of the web server."""
-    of_site = [one for one in psutil.process_iter(["cmdline"]) if "imgsim_site.web" in (one.info["cmdline"] or [])]
-    servers = [one for one in of_site if one.environ().get("IMGSIM_VAR") == str(gallery.site.var)]
-    everything = {child.pid: child for one in servers for child in [one, *one.children(recursive=True)]}
+    """Return the resident bytes of the web server, with those that decode for it."""
+    everything = {child.pid: child for one in servers_of(gallery) for child in [one, *one.children(recursive=True)]}
     return sum(one.memory_info().rss for one in everything.values())
 
 
@@ -164,5 +168,4 @@ def test_mixed_use_takes_no_more_with_time(gallery: Gallery, url: str, tmp_path:
 
 
 def n_descriptors(gallery: Gallery) -> int:
-    of_site = [one for one in psutil.process_iter(["cmdline"]) if "imgsim_site.web" in (one.info["cmdline"] or [])]
-    return sum(one.num_fds() for one in of_site if one.environ().get("IMGSIM_VAR") == str(gallery.site.var))
+    return sum(one.num_fds() for one in servers_of(gallery))
