@@ -33,7 +33,7 @@ class Gate:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         n_bytes = _length(environ)
         if n_bytes > self._most_bytes:
-            return self._refused(start_response)
+            return self._refused(environ, start_response)
         if n_bytes > MOST_BODY_BYTES:
             return self._application(environ, start_response)
         if n_bytes:
@@ -46,11 +46,20 @@ class Gate:
         with self._places:
             return self._application(environ, start_response)
 
-    def _refused(self, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        told = f"The request is too large: at most {self._most_bytes / 1e6:,.0f} MB are taken.\n".encode()
-        facts = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(told)), "Connection": "close"}
-        start_response("413 Content Too Large", list(facts.items()))
-        return [told]
+    def _refused(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        told = f"The request is too large: at most {self._most_bytes / 1e6:,.0f} MB are taken."
+        if environ.get("PATH_INFO", "").startswith("/api/"):
+            from search.api.problems import of_status  # here: whoever imports this module need not have set up Django
+
+            response = of_status(413, told)
+            body, kind = response.content, response["Content-Type"]
+        else:
+            body, kind = f"{told}\n".encode(), "text/plain; charset=utf-8"
+        start_response(
+            "413 Content Too Large",
+            [("Content-Type", kind), ("Content-Length", str(len(body))), ("Connection", "close")],
+        )
+        return [body]
 
 
 def _length(environ: dict[str, Any]) -> int:

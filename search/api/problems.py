@@ -28,6 +28,9 @@ _DETAILS = {
     507: "The server's disk is full. Nothing of the request was kept.",
 }
 
+# As RFC 9110 has it; what Python calls them depends on its version.
+_CODES = {413: "content_too_large", 422: "unprocessable_content"}
+
 
 class WrongOut(Schema):
     """One thing that is wrong with a request, and where: "query.limit", "body.name"."""
@@ -82,9 +85,10 @@ def problem(
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers)
 
 
-def of_status(status: int) -> JsonResponse:
-    """Return the answer that tells what a status alone says."""
-    return problem(status, _code(status), _DETAILS.get(status, HTTPStatus(status).description or "It went wrong."))
+def of_status(status: int, detail: str = "") -> JsonResponse:
+    """Return the answer that tells what a status alone says. detail: what there is to say beyond."""
+    usual = _DETAILS.get(status, HTTPStatus(status).description or "It went wrong.")
+    return problem(status, _code(status), detail or usual)
 
 
 def handle(api: NinjaAPI) -> None:
@@ -136,4 +140,4 @@ def _of_unreadable(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _code(status: int) -> str:
-    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+    return _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")

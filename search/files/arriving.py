@@ -1,6 +1,7 @@
 """Archives that visitors send: streamed to disk, kept until a job has read them, removed afterwards.
 
-Each lies in a folder named after its job, whose worker may be killed and begin anew.
+Each lies in a folder named after its job, whose worker may be killed and begin anew. That of a job which was
+stopped is kept for a day, in which it can be begun once more.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ import os
 import shutil
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers
+from django.db.models import Q
+from django.utils import timezone
 
 from search.files.uploads import LimitedUploadHandler
 from search.ingest.sources import READ_ENDINGS
 from search.models import Job
 
 _DRAFTS = ".drafts"
-_SECONDS_A_DRAFT_TAKES = 86_400.0
+_A_DAY = timedelta(days=1)
 
 
 def is_archive(name: str) -> bool:
@@ -88,6 +92,11 @@ def path_of(job: Job, name: str) -> Path:
     return _root() / str(job.pk) / name
 
 
+def hand_on(job: Job, to: Job) -> None:
+    """Give the archive of a job to another one. Raises FileNotFoundError where it is gone."""
+    (_root() / str(job.pk)).rename(_root() / str(to.pk))
+
+
 def remove(job_id: int) -> None:
     """Remove what was kept for a job."""
     shutil.rmtree(_root() / str(job_id), ignore_errors=True)
@@ -97,13 +106,14 @@ def remove_leftovers() -> int:
     """Remove what no job is going to read, and what was never sent to its end; return how many archives that were."""
     root = _root()
     kept = [folder for folder in (root.iterdir() if root.is_dir() else ()) if folder.name.isdigit()]
-    unread = [Job.State.WAITING, Job.State.RUNNING]
-    named = Job.objects.filter(pk__in=[folder.name for folder in kept], state__in=unread)
+    is_unread = Q(state__in=[Job.State.WAITING, Job.State.RUNNING])
+    may_be_begun_again = Q(state=Job.State.FAILED, finished_at__gt=timezone.now() - _A_DAY)
+    named = Job.objects.filter(is_unread | may_be_begun_again, pk__in=[folder.name for folder in kept])
     needed = set(named.values_list("pk", flat=True))
     old = [folder for folder in kept if int(folder.name) not in needed]
     for folder in old:
         remove(int(folder.name))
-    oldest = time.time() - _SECONDS_A_DRAFT_TAKES
+    oldest = time.time() - _A_DAY.total_seconds()
     drafts = root / _DRAFTS
     for draft in drafts.iterdir() if drafts.is_dir() else ():
         if draft.stat().st_mtime < oldest:

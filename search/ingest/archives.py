@@ -20,6 +20,9 @@ from search.work import jobs, missing, queue
 
 logger = logging.getLogger(__name__)
 
+# parameters["way"] of these jobs.
+_WAY = "archive"
+
 
 def begin(
     dataset: Dataset, file: FileOnDisk, owner: Any, *, label: str = "", split: str = "none", folders: bool = True
@@ -32,11 +35,41 @@ def begin(
     name = _as_name(file.name or "")
     rule = "folder" if folders and not label else "none"
     parameters = {"dataset": dataset.name, "dataset_id": dataset.pk, "path": name, "labels": rule, "label": label}
-    job = jobs.begin(Job.Kind.IMPORT, parameters | {"split": split, "way": "archive"}, owner)
+    job = jobs.begin(Job.Kind.IMPORT, parameters | {"split": split, "way": _WAY}, owner)
     arriving.keep(job, name, file)
+    _leave(job)
+    return job
+
+
+def may_begin_again(job: Job) -> bool:
+    """Return whether a job was stopped, or its workers were killed, and the archive that it read is still there."""
+    told = job.parameters
+    return (
+        job.kind == Job.Kind.IMPORT
+        and job.state == Job.State.FAILED
+        and told.get("way") == _WAY
+        and arriving.path_of(job, told["path"]).exists()
+    )
+
+
+def begin_again(job: Job, owner: Any) -> Job:
+    """Leave the archive of a job that was stopped to the workers, as a new job; what is in is passed over.
+
+    Raises FileNotFoundError where somebody else has done so.
+    """
+    new = jobs.begin(Job.Kind.IMPORT, job.parameters, owner)
+    try:
+        arriving.hand_on(job, new)
+    except FileNotFoundError:
+        new.delete()
+        raise
+    _leave(new)
+    return new
+
+
+def _leave(job: Job) -> None:
     jobs.leave(job)
     queue.send_import(job.pk)
-    return job
 
 
 def carry_out_for_worker(job_id: int) -> None:
@@ -54,6 +87,7 @@ def carry_out_for_worker(job_id: int) -> None:
         _import(job)
     except jobs.JobCancelled:
         jobs.fail(job, str(ImportCancelled()))
+        return
     except (CannotImport, SourceMissing) as error:
         logger.warning("Import %d ended: %s", job_id, error)
         jobs.fail(job, _without_path(job, error), is_for_good=isinstance(error, DatasetDeleted))

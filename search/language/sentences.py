@@ -105,6 +105,7 @@ IMPORTS = (
     _("Left out, because they are no pictures: %(which)s."),
     _("Stopped by hand. Import again to go on."),
     _("Stopped on request. What was read stays: import again to go on."),
+    _("What was sent is here no longer. Send it again: what is in is passed over."),
     _(
         "No file has a row in the table of labels: its first row names %(row)s, and the first file is %(file)s. The "
         "pictures are in, without labels: correct the table, and import again to add them."

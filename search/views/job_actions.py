@@ -28,7 +28,7 @@ from search.work.missing import send
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-_WHEN_STOPPED = {
+WHEN_STOPPED = {
     Job.Kind.IMPORT: gettext_lazy("It stops in a moment. What it has read so far stays."),
     Job.Kind.TRAIN: gettext_lazy("It stops in a moment, and keeps what its last whole epoch gave."),
     Job.Kind.EVALUATE: gettext_lazy("It stops in a moment, and keeps the encoders that are evaluated."),
@@ -67,7 +67,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
     if wanted is None:
         raise Http404("There is no such job that could be stopped.")
     if cancel(wanted):
-        messages.info(request, _WHEN_STOPPED[Job.Kind(wanted.kind)])
+        messages.info(request, WHEN_STOPPED[Job.Kind(wanted.kind)])
     return redirect(wanted)
 
 

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -87,6 +88,8 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     actions = {
         "may_stop": may_stop(request.user, shown),
         "may_repeat": may_repeat(request.user, shown),
+        "stop_address": reverse("stop-job", args=[pk]),
+        "repeat_address": reverse("repeat-job", args=[pk]),
         "n_refused": facts["standing"].n_refused if request.user.has_perm("search.change_image") else 0,
         "n_to_discard": n_to_discard(request.user, shown),
         "n_discarded": n_discarded(request.user, shown),

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -27,7 +28,10 @@ from search.language.numbers import whole
 from search.language.wording import told
 from search.models import Dataset, Job
 from search.views.guarding import of_own_dataset
+from search.views.job_actions import WHEN_STOPPED
 from search.views.jobs import facts_of
+from search.work import repeating
+from search.work.jobs import can_be_stopped, cancel
 
 N_RECENT = 10
 
@@ -151,7 +155,36 @@ def end(request: HttpRequest, dataset: Dataset) -> HttpResponse:
 def job(request: HttpRequest, dataset: Dataset, pk: int) -> HttpResponse:
     """Show how far an upload into a dataset is, and what it refused."""
     shown = get_object_or_404(_jobs_of(dataset).select_related("owner"), pk=pk)
-    return render(request, "search/job.html", facts_of(shown) | {"dataset": dataset})
+    actions = {
+        "may_stop": can_be_stopped(shown),
+        "may_repeat": archives.may_begin_again(shown),
+        "stop_address": reverse("stop-upload", args=[dataset.slug, pk]),
+        "repeat_address": reverse("repeat-upload", args=[dataset.slug, pk]),
+    }
+    return render(request, "search/job.html", facts_of(shown) | actions | {"dataset": dataset})
+
+
+@require_POST
+@of_own_dataset
+def stop(request: HttpRequest, dataset: Dataset, pk: int) -> HttpResponse:
+    """Ask whoever works on an upload to stop."""
+    wanted = get_object_or_404(_jobs_of(dataset), pk=pk)
+    if cancel(wanted):
+        messages.info(request, WHEN_STOPPED[Job.Kind.IMPORT])
+    return redirect("upload-job", slug=dataset.slug, pk=pk)
+
+
+@require_POST
+@of_own_dataset
+def repeat(request: HttpRequest, dataset: Dataset, pk: int) -> HttpResponse:
+    """Have an archive whose import was stopped read once more."""
+    old = get_object_or_404(_jobs_of(dataset), pk=pk)
+    try:
+        new = repeating.repeat_import(old, request.user)
+    except repeating.CannotRepeat as error:
+        messages.error(request, told(error))
+        return redirect("upload-job", slug=dataset.slug, pk=pk)
+    return redirect("upload-job", slug=dataset.slug, pk=new.pk)
 
 
 def _picture(job: Job, dataset: Dataset, file: UploadedFile[bytes], wanted: dict[str, Any]) -> uploads.Outcome:

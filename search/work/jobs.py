@@ -87,13 +87,17 @@ def keep_progress(job: Job, progress: dict[str, Any]) -> None:
     Job.objects.filter(pk=job.pk).update(progress=job.progress | progress)
 
 
-def may_stop(user: User | AnonymousUser, job: Job) -> bool:
-    """Return whether a job can be stopped, and by this user."""
+def can_be_stopped(job: Job) -> bool:
+    """Return whether a job can be stopped, by whom ever."""
     states = [Job.State.WAITING, Job.State.RUNNING]
     if job.kind == Job.Kind.EMBED:
         states.append(Job.State.EMBEDDING)
-    can_be = job.state in states and not job.is_cancelled
-    return can_be and job.kind in PERMISSIONS and user.has_perm(PERMISSIONS[Job.Kind(job.kind)])
+    return job.kind in PERMISSIONS and job.state in states and not job.is_cancelled
+
+
+def may_stop(user: User | AnonymousUser, job: Job) -> bool:
+    """Return whether a job can be stopped, and by this user."""
+    return can_be_stopped(job) and user.has_perm(PERMISSIONS[Job.Kind(job.kind)])
 
 
 def is_cancelled(job_id: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from search.curating.selecting import datasets_of
 from search.encoders import installing
 from search.evaluation import protocol
 from search.evaluation import running as evaluation
+from search.ingest import archives
 from search.models import Job
 from search.reviewing import running as duplicates
 from search.work import embedding_jobs, index_builds, jobs
@@ -24,7 +26,8 @@ class CannotRepeat(Exception):
 
 def may_repeat(user: User | AnonymousUser, job: Job) -> bool:
     """Return whether a job can be carried out once more, and by this user."""
-    return job.is_over and job.kind in PERMISSIONS and user.has_perm(PERMISSIONS[job.kind])
+    may = job.is_over and job.kind in PERMISSIONS and user.has_perm(PERMISSIONS[job.kind])
+    return may and (job.kind != Job.Kind.IMPORT or archives.may_begin_again(job))
 
 
 def repeat(job: Job, user: User | AnonymousUser) -> Job:
@@ -33,6 +36,14 @@ def repeat(job: Job, user: User | AnonymousUser) -> Job:
     Raises CannotRepeat, evaluation.protocol.CannotEvaluate, encoders.installing.CannotInstall, encoders.NoEncoder.
     """
     return _REPEAT[job.kind](job, user)
+
+
+def repeat_import(job: Job, user: User | AnonymousUser) -> Job:
+    """Leave an archive whose import was stopped to the workers once more; return the new job. Raises CannotRepeat."""
+    if archives.may_begin_again(job):
+        with contextlib.suppress(FileNotFoundError):
+            return archives.begin_again(job, user)
+    raise CannotRepeat("What was sent is here no longer. Send it again: what is in is passed over.")
 
 
 def _evaluate(job: Job, user: User | AnonymousUser) -> Job:
@@ -68,6 +79,7 @@ def _find_duplicates(job: Job, user: User | AnonymousUser) -> Job:
 
 
 _REPEAT: dict[str, Callable[[Job, User | AnonymousUser], Job]] = {
+    Job.Kind.IMPORT: repeat_import,
     Job.Kind.EVALUATE: _evaluate,
     Job.Kind.EMBED: _embed,
     Job.Kind.INDEX: _build_index,

@@ -289,9 +289,45 @@ class TestArchives:
         self, client: Client, own: Dataset, mixed: bytes, arriving_root: Path
     ) -> None:
         send(client, "a.zip", mixed)
-        assert arriving.remove_leftovers() == 0
         jobs.cancel(Job.objects.get())
+        assert arriving.remove_leftovers() == 0
+        Job.objects.update(finished_at=timezone.now() - timedelta(hours=25))
         assert arriving.remove_leftovers() == 1
+        assert not list(arriving_root.glob("[0-9]*"))
+
+    def test_one_that_was_stopped_is_begun_once_more(
+        self, client: Client, own: Dataset, encoder: Encoder, mixed: bytes, unsent: list[int], arriving_root: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        page = send(client, "photos.zip", mixed).json()["job"]
+        monkeypatch.setattr(jobs, "_SECONDS_BETWEEN_LOOKS", 0)
+        monkeypatch.setattr(rows, "CHUNK_SIZE", 16)
+        read_all = rows.read_all
+
+        def stopped(*arguments: Any) -> Any:
+            for n, tally in enumerate(read_all(*arguments)):
+                if n == 2:
+                    client.post(f"{page}stop/")
+                yield tally
+
+        with monkeypatch.context() as patched:
+            patched.setattr(rows, "read_all", stopped)
+            archives.carry_out_for_worker(unsent[0])
+        assert Job.objects.get().state == "failed"
+        n_read = Image.objects.count()
+        assert 0 < n_read < 61
+        assert "Once more" in client.get(page).text
+
+        answer = client.post(f"{page}repeat/")
+        new = Job.objects.get(state="waiting")
+        assert answer["Location"] == f"/datasets/own/uploads/{new.pk}/"
+        assert "Once more" not in client.get(page).text
+        assert "is here no longer" in client.post(f"{page}repeat/", follow=True).text
+        assert Job.objects.count() == 2
+        archives.carry_out_for_worker(new.pk)
+        embed_all(encoder)
+        new.refresh_from_db()
+        assert (new.state, Image.objects.filter(status="ready").count()) == ("done", 60)
         assert not list(arriving_root.glob("[0-9]*"))
 
     def test_files_come_in_where_no_encoder_is_installed(

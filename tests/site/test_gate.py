@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from io import BytesIO
 from typing import Any
@@ -60,6 +61,17 @@ def test_what_is_larger_than_anything_is_refused_before_it_comes() -> None:
     answer = b"".join(gate_of(lambda *_: worked.append(True) or [])(environ, told))
     assert (told, worked) == (["413 Content Too Large"], [])
     assert answer == b"The request is too large: at most 100 MB are taken.\n"
+
+
+def test_programs_are_told_so_as_a_problem() -> None:
+    told = Answers()
+    environ = asked(CONTENT_LENGTH=str(MOST_BYTES + 1), PATH_INFO="/api/v1/search")
+    problem = json.loads(b"".join(gate_of(lambda *_: [])(environ, told)))
+    assert told == ["413 Content Too Large"]
+    assert (problem["code"], problem["detail"]) == (
+        "content_too_large",
+        "The request is too large: at most 100 MB are taken.",
+    )
 
 
 def test_a_few_are_worked_on_at_a_time() -> None:

@@ -66,7 +66,7 @@ def test_a_body_that_is_too_large_is_told_so(mine: Program, settings: Any) -> No
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     for path in ("/datasets", "/search"):
         response = mine.post(path, name="x" * 200)
-        assert (response.status_code, response.json()["code"]) == (413, "request_entity_too_large"), path
+        assert (response.status_code, response.json()["code"]) == (413, "content_too_large"), path
 
 
 def test_what_nobody_expected_is_told_without_its_inside(anybody: Program, monkeypatch: pytest.MonkeyPatch) -> None:
