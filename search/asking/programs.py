@@ -81,7 +81,7 @@ def by_picture(
     """
     _check(page.k)
     row = encoders.by_name(encoder)
-    return _answered(queries.from_picture(source, row, crop), row, scope, page)
+    return _answered(queries.from_picture(source, row, crop, preview=False), row, scope, page)
 
 
 def by_image(image: Image, scope: Scope, *, encoder: str = "", page: Page = FIRST, crop: Crop | None = None) -> Result:

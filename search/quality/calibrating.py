@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -123,13 +125,25 @@ def scales(encoder: Encoder, slugs: Iterable[str]) -> dict[str, Scale]:
     """Return the scales of an encoder in these datasets, those that are known, by slug."""
     known = Calibration.objects.filter(
         encoder=encoder, dataset__slug__in=list(slugs), weights_sha256=encoder.weights_sha256
-    ).select_related("dataset")
+    )
     # A network that learnt classes gives all images of one class nearly the same vector.
     tells_copies = encoder.distance == Encoder.Distance.COSINE and not encoder.spec.get("training")
-    return {
-        one.dataset.slug: Scale(chances=one.chances, random_pairs=one.random_pairs, tells_copies=tells_copies)
-        for one in known
-    }
+    facts = known.values_list("dataset__slug", "pk", "created_at")
+    found = {slug: _scale(pk, created_at, tells_copies) for slug, pk, created_at in facts}
+    return {slug: scale for slug, scale in found.items() if scale is not None}
+
+
+@lru_cache(maxsize=256)
+def _scale(pk: int, created_at: datetime, tells_copies: bool) -> Scale | None:
+    """Return what was learnt at that time. Its hundreds of numbers are read once, and not in every search."""
+    told = Calibration.objects.filter(pk=pk, created_at=created_at).first()
+    if told is None:  # it went, or was learnt anew, meanwhile
+        return None
+    chances, pairs = (
+        {name: np.array(one) if isinstance(one, list) else one for name, one in numbers.items()}
+        for numbers in (told.chances, told.random_pairs)
+    )
+    return Scale(chances=chances, random_pairs=pairs, tells_copies=tells_copies)
 
 
 def chances(measured: Measured, asked: NDArray[np.int64], answering: NDArray[np.int64]) -> dict[str, Any] | None:
