@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import isqrt
 
@@ -16,10 +16,9 @@ from search.neighbours.scope import Scope, fitting_images, parameters
 
 # A dataset is small below this part of what is compared one by one.
 _SMALL_SHARE = 3
-# A walk is worth it where it saves so many comparisons a step: it takes the time of some seventy, and is less right.
-_COMPARED_IN_A_STEP = 150
-# Of what an index has, so much is in scope where hardly anything is left out.
-_NEARLY_ALL = 0.8
+# A walk is worth it where it saves so many comparisons a step, of which one takes the time of some seventy; and where
+# it found too little, a second one where it saves so many.
+_COMPARED_IN_A_STEP, _COMPARED_IN_A_SECOND = 80, 150
 # What hnsw.ef_search can be raised to.
 MOST_LOOKED_AT = 1000
 _FEWEST_LOOKED_AT = 100
@@ -34,33 +33,28 @@ _DOUBT = 4
 class Walk:
     """A walk through the index. n: how many vectors that has; share: of it that is in scope, 0..1.
 
-    small_dataset_ids: of those whose every vector is compared beside it.
+    is_of_all: whether nothing is out of scope, but for images that it names. may_be_repeated: whether a second walk
+    comes before a comparison. small_dataset_ids: of those whose every vector is compared beside it.
     """
 
     n: int
     share: float
-    small_dataset_ids: tuple[int, ...]
-
-    @property
-    def is_of_nearly_all(self) -> bool:
-        """Whether so little is out of scope that a walk can leave it out on its way."""
-        return self.share >= _NEARLY_ALL
+    is_of_all: bool = False
+    may_be_repeated: bool = True
+    small_dataset_ids: tuple[int, ...] = ()
 
     def efforts(self, depth: int) -> list[int]:
-        """Return how many candidates to look at (hnsw.ef_search) for `depth` hits in scope, and then, if that fails.
-
-        A second walk takes a fraction of what it takes to compare all that is in scope.
-        """
+        """Return how many candidates to look at (hnsw.ef_search) for `depth` hits in scope, and then, if that fails."""
         fewest = round(_FEWEST_LOOKED_AT * max(1.0, self.n / _ENOUGH_UP_TO) ** _GROWTH)
-        if self.is_of_nearly_all:
+        if self.is_of_all:
             return [min(MOST_LOOKED_AT, max(fewest, 2 * depth))]
-        first = max(2 * fewest, round(4 * depth / self.share))
-        return [first, MOST_LOOKED_AT] if first < MOST_LOOKED_AT else [MOST_LOOKED_AT]
+        first = min(MOST_LOOKED_AT, 2 * fewest + round(3 * depth / self.share))
+        return [first, MOST_LOOKED_AT] if first < MOST_LOOKED_AT and self.may_be_repeated else [first]
 
 
 def n_believed(n_looked_at: int) -> int:
     """Return how many of a walk's candidates are believed to be the nearest: those at the edge have others beside."""
-    return n_looked_at * 3 // 4
+    return n_looked_at // 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,19 +87,26 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     if n_in_datasets <= settings.EXACT_SEARCH_UP_TO or scope.only_image_ids or not stock.is_indexed:
         return None
     n_in_scope = min(n_in_datasets, _estimated(scope)) if scope.filters_images else n_in_datasets
-    walk = Walk(n=stock.n, share=min(1.0, n_in_scope / stock.n), small_dataset_ids=small_datasets(counts))
-    if walk.is_of_nearly_all:
+    walk = Walk(
+        n=stock.n,
+        share=min(1.0, n_in_scope / stock.n),
+        is_of_all=n_in_datasets == stock.n and not scope.filters_images,
+        small_dataset_ids=small_datasets(counts),
+    )
+    if walk.is_of_all:
         return walk
     fewest = isqrt(_COMPARED_IN_A_STEP * depth * stock.n)
+    fewest_of_a_second = isqrt(_COMPARED_IN_A_SECOND * depth * stock.n)
     if n_in_scope <= fewest or (scope.filters_images and n_in_scope <= _DOUBT * fewest and _are_few(scope, fewest)):
         return None
-    return walk
+    return replace(walk, may_be_repeated=n_in_scope > fewest_of_a_second)
 
 
 def walk_through(encoder: Encoder, scope: Scope) -> Walk:
     """Return a walk whatever else might be better, as an audit of the index wants it."""
     stock = stock_of(encoder)
-    return Walk(n=stock.n, share=1.0, small_dataset_ids=small_datasets(stock.within(scope.dataset_ids)))
+    small = small_datasets(stock.within(scope.dataset_ids))
+    return Walk(n=stock.n, share=1.0, is_of_all=True, small_dataset_ids=small)
 
 
 def stock_of(encoder: Encoder) -> Stock:

@@ -154,7 +154,7 @@ def _by_index(
     # Encoder and length stand as literals: the partial index is chosen only where the planner can read them.
     distance = f"(embedding.vector::halfvec({encoder.dim:d})) {operator} %(vector)s::halfvec({encoder.dim:d})"
     of_encoder = f"embedding.encoder_id = {encoder.pk:d}"
-    if walk.is_of_nearly_all:
+    if walk.is_of_all:
         nearest = f"""
             SELECT embedding.image_id, {distance} AS distance
             FROM search_embedding embedding {image_join(scope)}
