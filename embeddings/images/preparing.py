@@ -49,7 +49,7 @@ class Prepared(Header):
 class PreparedQuery(Header):
     """All that a search needs of a picture; phash and input are of the crop where there is one.
 
-    preview: JPEG of the whole picture, to show and to crop again; empty if it was not asked for.
+    preview: JPEG of the whole picture, to show and to crop again. It and phash are empty if they were not asked for.
     """
 
     phash: str
@@ -72,7 +72,7 @@ def prepare(source: bytes | Path, *, input_size: int, thumbnail: bool = True) ->
 
 
 def prepare_query(
-    source: bytes | Path, *, input_size: int, crop: Crop | None = None, preview: bool = True
+    source: bytes | Path, *, input_size: int, crop: Crop | None = None, preview: bool = True, phash: bool = True
 ) -> PreparedQuery:
     """Decode a picture to search with; without a crop the input equals that of `prepare` to the last bit.
 
@@ -86,7 +86,7 @@ def prepare_query(
     region = picture.crop(crop_box(picture.size, crop)) if crop else picture
     return PreparedQuery(
         **vars(header),
-        phash=_phash(region),
+        phash=_phash(region) if phash else "",
         preview=_preview(content, header, picture) if preview else b"",
         input=_squashed(region, input_size),
     )

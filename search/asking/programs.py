@@ -81,7 +81,8 @@ def by_picture(
     """
     _check(page.k)
     row = encoders.by_name(encoder)
-    return _answered(queries.from_picture(source, row, crop, preview=False), row, scope, page)
+    query = queries.from_picture(source, row, crop, preview=False, copies=False)
+    return _answered(query, row, scope, page)
 
 
 def by_image(image: Image, scope: Scope, *, encoder: str = "", page: Page = FIRST, crop: Crop | None = None) -> Result:
@@ -130,7 +131,7 @@ def by_examples(
     row = encoders.by_name(encoder)
     first: list[Example] = []
     if picture is not None:
-        query = queries.from_picture(picture, row, wishes.crop, preview=False)
+        query = queries.from_picture(picture, row, wishes.crop, preview=False, copies=False)
         first, wishes = [Example(query=query, wish=Wish(name="picture"))], replace(wishes, crop=None)
     mix = examples.recall(wishes, row, user, beside=first)
     query = replace(mix.main, vector=mix.vector, decode_ms=mix.decode_ms, embed_ms=mix.embed_ms)

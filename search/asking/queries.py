@@ -71,16 +71,20 @@ class Query:
         return self.image.thumbnail_url if self.image else self.preview_url
 
 
-def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = None, *, preview: bool = True) -> Query:
+def from_picture(
+    source: bytes | Path, encoder: Encoder, crop: Crop | None = None, *, preview: bool = True, copies: bool = True
+) -> Query:
     """Turn a picture's bytes into a query.
 
     crop: x, y, width, height as fractions of the upright picture. preview: whether to make one; where the whole picture
-    is at hand already, that would take as long as embedding it.
+    is at hand already, that would take as long as embedding it. copies: whether to make what tells copies of it.
     Raises embeddings.images.RefusedImage, with code "crop" for one outside the picture; encoders.NoEncoder.
     """
     network = encoders.network(encoder)
     started = time.perf_counter()
-    prepared = images.prepare_query(source, input_size=network.spec.input_size, crop=crop, preview=preview)
+    prepared = images.prepare_query(
+        source, input_size=network.spec.input_size, crop=crop, preview=preview, phash=copies
+    )
     decoded = time.perf_counter()
     vector = network.encode(prepared.input[np.newaxis])[0]
     embedded = time.perf_counter()
@@ -92,7 +96,7 @@ def from_picture(source: bytes | Path, encoder: Encoder, crop: Crop | None = Non
         format=prepared.format,
         width=prepared.width,
         height=prepared.height,
-        sha256="" if crop else images.sha256_of(source),
+        sha256="" if crop or not copies else images.sha256_of(source),
         phash=prepared.phash,
         crop=crop,
         decode_ms=(decoded - started) * 1000,

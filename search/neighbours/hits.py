@@ -32,6 +32,7 @@ class Hit:
     source: str
     label: str
     dataset: str
+    dataset_id: int
     dataset_slug: str
     distance: float
     sha256: str
@@ -91,7 +92,7 @@ class Answer:
 
 
 COLUMNS = (
-    "image.id, image.source, image.label, dataset.name, dataset.slug, nearest.distance, image.sha256, "
+    "image.id, image.source, image.label, dataset.name, dataset.slug, nearest.distance, dataset.id, image.sha256, "
     "image.width, image.height, image.split, image.format, image.n_bytes, image.created_at, image.tags"
 )
 DISTANCE = 5  # its place among the columns
@@ -105,12 +106,14 @@ ORDER BY nearest.distance, nearest.image_id
 
 def hit_of(row: tuple[Any, ...]) -> Hit:
     """Return the hit in a row of COLUMNS."""
-    image_id, source, label, dataset, slug, distance, sha256, width, height, split, format_, n_bytes, added, tags = row
+    image_id, source, label, dataset, slug, distance, dataset_id, sha256, *more = row
+    width, height, split, format_, n_bytes, added, tags = more
     return Hit(
         id=image_id,
         source=source,
         label=label,
         dataset=dataset,
+        dataset_id=dataset_id,
         dataset_slug=slug,
         distance=float(distance),
         sha256=sha256,

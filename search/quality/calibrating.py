@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -117,20 +117,18 @@ class Scale:
 
 def worths(encoder: Encoder, hits: Sequence[Hit]) -> list[Worth | None]:
     """Return what the distance of each hit is worth in the dataset that it is of; None where nothing is known of it."""
-    known = scales(encoder, {hit.dataset_slug for hit in hits})
-    return [known[hit.dataset_slug].of(hit.distance) if hit.dataset_slug in known else None for hit in hits]
+    scales = _scales(encoder) if hits else {}
+    return [scales[hit.dataset_id].of(hit.distance) if hit.dataset_id in scales else None for hit in hits]
 
 
-def scales(encoder: Encoder, slugs: Iterable[str]) -> dict[str, Scale]:
-    """Return the scales of an encoder in these datasets, those that are known, by slug."""
-    known = Calibration.objects.filter(
-        encoder=encoder, dataset__slug__in=list(slugs), weights_sha256=encoder.weights_sha256
-    )
+def _scales(encoder: Encoder) -> dict[int, Scale]:
+    """Return the scales of an encoder that are known, by dataset."""
+    known = Calibration.objects.filter(encoder=encoder, weights_sha256=encoder.weights_sha256)
     # A network that learnt classes gives all images of one class nearly the same vector.
     tells_copies = encoder.distance == Encoder.Distance.COSINE and not encoder.spec.get("training")
-    facts = known.values_list("dataset__slug", "pk", "created_at")
-    found = {slug: _scale(pk, created_at, tells_copies) for slug, pk, created_at in facts}
-    return {slug: scale for slug, scale in found.items() if scale is not None}
+    facts = known.values_list("dataset_id", "pk", "created_at")
+    found = {dataset_id: _scale(pk, created_at, tells_copies) for dataset_id, pk, created_at in facts}
+    return {dataset_id: scale for dataset_id, scale in found.items() if scale is not None}
 
 
 @lru_cache(maxsize=256)
