@@ -16,14 +16,13 @@ def find() -> str | None:
 
 def install() -> bool:
     """Install Debian's Chromium where this is Debian or Ubuntu and the user is root; return whether it is there now."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
+    apt_get = shutil.which("apt-get")
+    if os.geteuid() != 0 or not apt_get:
         return False
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "update", "-q"], env=environment, check=False)
+    subprocess.run([apt_get, "update", "-q"], env=environment, check=False)
     packages = ["chromium", "fonts-dejavu-core"]
-    subprocess.run(
-        ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], env=environment, check=False
-    )
+    subprocess.run([apt_get, "install", "-q", "-y", "--no-install-recommends", *packages], env=environment, check=False)
     return find() is not None
 
 

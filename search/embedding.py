@@ -167,7 +167,7 @@ def _claim(image_ids: Sequence[int]) -> list[_Task]:
                          WHERE id = ANY(%(ids)s) AND status = 'pending' AND {leases.FREE}
                          ORDER BY id FOR UPDATE SKIP LOCKED)
             RETURNING id, dataset_id, sha256, file, in_place_path, job_id, n_attempts
-            """,
+            """,  # noqa: S608 -- the pieces are constants of `leases`
             {"ids": list(image_ids)},
         )
         rows = cursor.fetchall()
@@ -184,7 +184,7 @@ def _renew(tasks: list[_Task]) -> None:
     """Hold for another while what is still being worked on."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE search_image SET {leases.HOLD} WHERE id = ANY(%s) AND status = 'pending'",
+            f"UPDATE search_image SET {leases.HOLD} WHERE id = ANY(%s) AND status = 'pending'",  # noqa: S608 -- as above
             [[task.id for task in tasks if task.is_new]],
         )
 

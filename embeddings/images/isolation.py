@@ -222,7 +222,7 @@ class _Process:
         return Header(**answer["header"]), Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
 
     def _asked(self, question: dict[str, int]) -> Any:
-        assert self._process.stdin
+        assert self._process.stdin  # noqa: S101 -- for mypy: a pipe was asked for
         try:
             self._process.stdin.write(json.dumps(question).encode() + b"\n")
             self._process.stdin.flush()
@@ -232,7 +232,7 @@ class _Process:
 
     def _answer(self) -> Any:
         """Return what it says; None where it has ended, or says nothing for too long."""
-        assert self._process.stdout
+        assert self._process.stdout  # noqa: S101 -- as above
         if not select.select([self._process.stdout], [], [], MAX_SECONDS)[0]:
             return None
         line = self._process.stdout.readline()

@@ -43,7 +43,7 @@ class Canvas:
     """A picture in the making, with the random numbers that decide on it."""
 
     def __init__(self, seed: str) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 -- decides on shapes and colours
         self._image = Image.new("RGB", (EDGE * _FINE, EDGE * _FINE))
         self._draw = ImageDraw.Draw(self._image)
 

@@ -47,7 +47,7 @@ def load(dump: Path, contents: Path, *, before: str, after: str) -> None:
             psql, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, text=True
         )
         with loading:
-            assert loading.stdin is not None
+            assert loading.stdin is not None  # noqa: S101 -- for mypy: a pipe was asked for
             is_read = False
             with contextlib.suppress(BrokenPipeError):  # psql ended at an error, and has said which
                 loading.stdin.write(f"BEGIN;\n{before}\n")

@@ -45,7 +45,7 @@ def own_names() -> list[str]:
 
 def url_of(host: str, port: int) -> str:
     """Return the address for a browser on this machine."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 -- to tell it apart
     return f"http://{shown}:{port}"
 
 

@@ -107,7 +107,7 @@ def _same_file(sha256: str, scope: Scope, limit: int) -> list[int]:
             WHERE scoped.sha256 = %(sha256)s AND scoped.dataset_id = ANY(%(datasets)s)
               AND {neighbours.conditions(scope)}
             ORDER BY scoped.id LIMIT %(limit)s
-            """,
+            """,  # noqa: S608 -- a piece of `neighbours`; the rest are parameters
             {**neighbours.parameters(scope), "sha256": sha256, "limit": limit},
         )
         return [image_id for (image_id,) in cursor.fetchall()]
@@ -133,7 +133,7 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]
             JOIN search_image scoped ON scoped.id = hashed.id
             JOIN search_embedding embedding ON embedding.image_id = scoped.id AND embedding.encoder_id = {encoder.pk:d}
             WHERE {neighbours.conditions(scope)} ORDER BY hashed.bits, scoped.id
-            """,
+            """,  # noqa: S608 -- a piece of `neighbours` and constants; the rest are parameters
             {**neighbours.parameters(scope), **keys, "phash": phash},
         )
         return cursor.fetchall()

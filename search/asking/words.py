@@ -48,13 +48,14 @@ def find(scope: Scope, *, k: int, offset: int = 0, sort: str = "") -> Found:
             SELECT scoped.id, count(*) OVER () FROM search_image scoped
             WHERE scoped.status = 'ready' AND {conditions}
             ORDER BY {_ORDERS[sort]} LIMIT %(k)s OFFSET %(offset)s
-            """,
+            """,  # noqa: S608 -- a piece of `neighbours` and one of `_ORDERS`; the rest are parameters
             {**parameters(scope), "k": k, "offset": offset},
         )
         rows = cursor.fetchall()
         if not rows and offset:  # past the last page, of which there is nothing to count over
             cursor.execute(
-                f"SELECT NULL, count(*) FROM search_image scoped WHERE scoped.status = 'ready' AND {conditions}",
+                # As above.
+                f"SELECT NULL, count(*) FROM search_image scoped WHERE scoped.status = 'ready' AND {conditions}",  # noqa: S608
                 parameters(scope),
             )
             rows = cursor.fetchall()

@@ -90,7 +90,7 @@ def _files(*, every_file: bool) -> Iterator[list[str]]:
     root, oldest = Path(settings.MEDIA_ROOT), time.time() - _IS_NEW_S
     folders = [folder for name in FOLDERS for folder in sorted((root / name).glob("*/*")) if folder.is_dir()]
     if not every_file and len(folders) > N_FOLDERS:
-        folders = Random().sample(folders, N_FOLDERS)
+        folders = Random().sample(folders, N_FOLDERS)  # noqa: S311 -- any of them will do
     names: list[str] = []
     for folder in folders:
         with os.scandir(folder) as entries:

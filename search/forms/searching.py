@@ -107,7 +107,7 @@ class SearchForm(forms.Form):
         offer(self, "dataset", [("", gettext("All datasets")), *((one.slug, one.name) for one in self.datasets)])
         offer(self, "encoder", [(one.name, one.name) for one in self.encoders])
         beside = self.fields["beside"]
-        assert isinstance(beside, forms.MultipleChoiceField)
+        assert isinstance(beside, forms.MultipleChoiceField)  # noqa: S101 -- for mypy: see above
         beside.choices = [(one.name, one.name) for one in self.encoders]
 
     @property

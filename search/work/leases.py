@@ -29,4 +29,4 @@ HOLD: Final = f"leased_until = statement_timestamp() + {_LEASE}, leased_by = pg_
 
 def free() -> RawSQL:
     """Return the condition under which nobody holds an image, to filter by."""
-    return RawSQL(FREE, (), output_field=BooleanField())
+    return RawSQL(FREE, (), output_field=BooleanField())  # noqa: S611 -- a constant
