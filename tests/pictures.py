@@ -99,6 +99,14 @@ def palette_png() -> bytes:
     return saved(Image.new("P", (20, 20), 0), "PNG", transparency=0)
 
 
+def png_without_its_palette() -> bytes:
+    """Return a PNG whose pixels are places of a palette that it lacks."""
+    content = saved(Image.new("P", (20, 20), 0), "PNG")
+    start = content.index(b"PLTE") - 4
+    (n_bytes,) = struct.unpack_from(">I", content, start)
+    return content[:start] + content[start + n_bytes + 12 :]
+
+
 def animated_gif() -> bytes:
     """Return a GIF whose first frame is green and whose second is blue."""
     green, blue = Image.new("RGB", (20, 20), (0, 255, 0)), Image.new("RGB", (20, 20), (0, 0, 255))

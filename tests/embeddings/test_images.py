@@ -64,6 +64,10 @@ def test_it_refuses_a_png_with_a_flipped_bit() -> None:
     assert refusal(pictures.damaged_png()).code == "damaged"
 
 
+def test_it_refuses_a_png_without_its_palette() -> None:
+    assert refusal(pictures.png_without_its_palette()).code == "damaged"
+
+
 def test_it_says_that_a_picture_has_a_damaged_header() -> None:
     assert "begins like a WebP picture" in refusal(b"RIFF\x10\0\0\0WEBPnothing more").reason
 
