@@ -1,12 +1,12 @@
-# ImgSim for docker compose: one image for web, worker and beat. docker build --build-arg REQUIREMENTS=requirements-gpu.txt
+# ImgSim for docker compose: one image for web, worker and beat. docker build --build-arg REQUIREMENTS=requirements-gpu.lock
 # makes the one for worker-gpu and trainer-gpu.
 FROM python:3.12-slim AS build
-ARG REQUIREMENTS=requirements.txt
+ARG REQUIREMENTS=requirements.lock
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
-COPY requirements*.txt /build/
+COPY requirements*.lock /build/
 WORKDIR /build
-RUN /opt/venv/bin/pip install -r "$REQUIREMENTS" -r requirements-s3.txt
+RUN /opt/venv/bin/pip install --require-hashes -r "$REQUIREMENTS" -r requirements-s3.lock
 
 
 FROM python:3.12-slim

@@ -7,21 +7,24 @@ TESTS ?=
 IN_PARALLEL := --numprocesses=3 --dist=loadfile --no-loadscope-reorder  # one waits while two work
 VAR := $(or $(IMGSIM_VAR),var)
 VENV_PYTHON := .venv/bin/python
+# For every platform, and every Python from the oldest on.
+LOCK := .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" $(if $(NEWER),--upgrade)
 CHECK_PYTHON := import sys; sys.version_info >= (3, 11) or sys.exit("ImgSim needs Python 3.11 or newer, and this is " \
 	+ sys.version.split()[0] + ". Name another: make PYTHON=python3.12")
 
-.PHONY: help setup setup-dev demo test test-all test-faults lint translations screenshot bench clean
+.PHONY: help setup setup-dev demo test test-all test-faults lint lock translations screenshot bench clean
 
 help:  ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 setup:  ## make .venv with what ImgSim needs to run
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
-	@$(PYTHON) imgsim_site/bootstrap.py requirements.txt
+	@$(PYTHON) imgsim_site/bootstrap.py requirements.lock
 
 setup-dev:  ## make .venv with what the tests and linters need on top
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
-	@$(PYTHON) imgsim_site/bootstrap.py requirements-dev.txt
+	@$(PYTHON) imgsim_site/bootstrap.py requirements-dev.lock
 
 demo: setup  ## start everything on this machine (PORT=8001, PHOTOS=~/Pictures, HOST=0.0.0.0)
 	@exec $(VENV_PYTHON) manage.py demo --host "$(HOST)" --port "$(PORT)" $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -40,11 +43,16 @@ test-faults: setup-dev  ## kill, fill and stop each part under 500 pictures; one
 screenshot: setup-dev  ## take the pictures of README and docs/tour.md anew
 	@KEEP_SCREENSHOT=1 $(VENV_PYTHON) -m pytest -q tests/browser -k screenshot
 
-lint: setup-dev  ## check style, types and the direction of imports
+lint: setup-dev  ## check style, types, what is insecure and the direction of imports
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
 	@$(VENV_PYTHON) -m mypy imgsim_site search embeddings
 	@.venv/bin/lint-imports
+
+lock: setup-dev  ## write requirements*.lock anew from requirements*.txt (NEWER=1 for newer parts of theirs)
+	@$(LOCK) requirements-dev.txt --output-file requirements-dev.lock
+	@for name in requirements requirements-gpu requirements-s3; do \
+		$(LOCK) --constraints requirements-dev.lock $$name.txt --output-file $$name.lock || exit; done
 
 translations: setup-dev  ## bring locale/*.po up to the texts in templates and code, and say what is not translated
 	@$(VENV_PYTHON) -m imgsim_site.translations update

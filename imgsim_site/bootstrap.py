@@ -1,4 +1,4 @@
-"""Make .venv with the packages of a requirements file: `python3 imgsim_site/bootstrap.py requirements.txt`.
+"""Make .venv with the packages of a lock: `python3 imgsim_site/bootstrap.py requirements.lock`.
 
 Runs before anything is installed, so it uses the standard library alone. The Makefile checks Python's version first.
 """
@@ -6,7 +6,6 @@ Runs before anything is installed, so it uses the standard library alone. The Ma
 import fcntl
 import hashlib
 import os
-import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -24,12 +23,12 @@ class SetupError(RuntimeError):
 
 
 def main(arguments: list[str]) -> int:
-    """Install the requirements file named by the only argument unless .venv has it; return the exit status."""
-    requirements = PROJECT / arguments[0]
+    """Install the lock named by the only argument unless .venv has it; return the exit status."""
+    packages = PROJECT / arguments[0]
     with (PROJECT / ".venv.lock").open("w") as lock:
         try:
             wait_for(lock)
-            install_once(requirements)
+            install_once(packages)
         except SetupError as error:
             say(f"error: {error}")
             return 1
@@ -47,33 +46,26 @@ def wait_for(lock: IO[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def install_once(requirements: Path) -> None:
-    """Bring .venv up to `requirements`; return at once if it is.
+def install_once(packages: Path) -> None:
+    """Bring .venv up to `packages`, a lock; return at once if it is.
 
     Raises SetupError if Python has no venv or pip fails.
     """
-    stamp = VENV / f"installed-{requirements.name}.sha256"
-    digest = digest_of(requirements)
+    stamp = VENV / f"installed-{packages.name}.sha256"
+    digest = digest_of(packages)
     if stamp.exists() and stamp.read_text() == digest and runs(VENV_PYTHON):
         return
     if not runs(VENV_PYTHON):
         say(f"Making .venv with Python {sys.version.split()[0]}")
         make_venv()
-    say(f"Installing {requirements.name} (the first time some 600 MB are fetched, which takes minutes)")
-    install(requirements)
+    say(f"Installing {packages.name} (the first time some 600 MB are fetched, which takes minutes)")
+    install(packages)
     stamp.write_text(digest)
 
 
-def digest_of(requirements: Path) -> str:
-    """Return the SHA-256 of the file, of the files that it includes, and of the Python that reads them."""
-    digest = hashlib.sha256(sys.version.encode())
-    waiting = [requirements]
-    while waiting:
-        file = waiting.pop()
-        text = file.read_text()
-        digest.update(text.encode())
-        waiting += [file.parent / name for name in re.findall(r"^-r\s+(\S+)", text, re.MULTILINE)]
-    return digest.hexdigest()
+def digest_of(packages: Path) -> str:
+    """Return the SHA-256 of the lock, and of the Python that reads it."""
+    return hashlib.sha256(sys.version.encode() + packages.read_bytes()).hexdigest()
 
 
 def make_venv() -> None:
@@ -90,19 +82,22 @@ def make_venv() -> None:
         raise SetupError("Making .venv failed; the lines above say why.")
 
 
-def install(requirements: Path) -> None:
-    """Let pip install `requirements`, with its progress shown. Raises SetupError if it fails."""
+def install(packages: Path) -> None:
+    """Let pip install `packages`, whose digests have to be those of the lock, with its progress shown.
+
+    Raises SetupError if it fails.
+    """
     own_pip = [str(VENV_PYTHON), "-m", "pip"]
     pip = own_pip if runs(*own_pip) else [sys.executable, "-m", "pip", "--python", str(VENV_PYTHON)]
     # Compiling every module takes a minute; of most packages hardly any is ever imported.
     options = ["--disable-pip-version-check", "--no-warn-script-location", "--no-compile"]
-    options += ["--requirement", str(requirements)]
+    options += ["--require-hashes", "--requirement", str(packages)]
     # root installs into .venv, which is no system folder.
     environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
     if subprocess.call([*pip, "install", *options], env=environment) != 0:
         newer = sys.version_info[:2] > NEWEST_TESTED
         hint = " Not every package may support this Python yet; try make PYTHON=python3.12." if newer else ""
-        raise SetupError(f"pip could not install {requirements.name}; its lines above say why.{hint}")
+        raise SetupError(f"pip could not install {packages.name}; its lines above say why.{hint}")
 
 
 def runs(program: str | Path, *arguments: str) -> bool:

@@ -23,7 +23,7 @@ def storage_of(url: str, folder: Path) -> dict[str, Any]:
     if parts.scheme != "s3":
         raise ValueError(f"{_FORM}; it begins with {parts.scheme or 'no scheme'!r}.")
     if find_spec("storages") is None or find_spec("boto3") is None:
-        raise ValueError("STORAGE_URL names S3, which takes more packages: pip install -r requirements-s3.txt")
+        raise ValueError("STORAGE_URL names S3, which takes more packages: pip install -r requirements-s3.lock")
     bucket, _, prefix = unquote(parts.path).strip("/").partition("/")
     words = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
     if not bucket or words.keys() - _KNOWN or words.get("tls", "true") not in {"true", "false"}:

@@ -24,7 +24,7 @@ def look() -> Iterator[Finding]:
     yield from _permissions()
     if unreadable := unreadable_formats():
         what = f"Pictures as {', '.join(unreadable)} cannot be read here."
-        yield error(_PART, what, "pip install --force-reinstall -r requirements.txt")
+        yield error(_PART, what, "pip install --force-reinstall -r requirements.lock")
     else:
         yield ok(_PART, "Every format that is promised can be read.")
 

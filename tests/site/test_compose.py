@@ -69,7 +69,7 @@ def test_what_runs_on_a_gpu_asks_for_one_and_starts_only_with_its_profile(
     assert service["profiles"] == ["gpu"]
     assert service["image"] == "imgsim-gpu"
     assert service["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
-    assert service["build"]["args"] == {"REQUIREMENTS": "requirements-gpu.txt"}
+    assert service["build"]["args"] == {"REQUIREMENTS": "requirements-gpu.lock"}
 
 
 def test_only_the_worker_beside_a_gpu_embeds_on_one(services: dict[str, dict[str, Any]]) -> None:

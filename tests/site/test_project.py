@@ -87,3 +87,22 @@ def test_every_requirement_is_pinned_and_none_is_agpl_or_phones_home(name: str) 
     wanted = [line for line in lines if line and not line.startswith("-r ")]
     assert all(re.match(r"[\w\[\],-]+==[\w.]+( ;.*)?$", line) for line in wanted), wanted
     assert not any(line.startswith("albumentationsx") for line in wanted)
+
+
+LOCKED = re.compile(r"([\w.-]+==[\w.]+)(?: ; .*?)?((?: --hash=sha256:[0-9a-f]{64})+)")
+
+
+def wanted_by(name: str) -> set[str]:
+    """Return what a requirements file, with those that it includes, pins: name==version, without extras."""
+    text = (ROOT / name).read_text()
+    pins = {re.sub(r"\[.*\]", "", pin) for pin in re.findall(r"^\w\S*", text, re.MULTILINE)}
+    return pins.union(*map(wanted_by, re.findall(r"^-r (\S+)", text, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-gpu", "requirements-s3"])
+def test_a_lock_pins_by_digest_what_is_required_and_names_no_place_to_get_it_from(name: str) -> None:
+    text = (ROOT / f"{name}.lock").read_text().replace(" \\\n   ", "")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    locked = [LOCKED.fullmatch(line) for line in lines]
+    assert [line for line, found in zip(lines, locked, strict=True) if not found] == []
+    assert wanted_by(f"{name}.txt") - {found[1] for found in locked if found} == set(), "run make lock"
