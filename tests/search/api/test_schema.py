@@ -57,31 +57,61 @@ LABELS = {
     "POST /api/v1/datasets/{slug}/images",
     "POST /api/v1/evaluations",
 }
-few = hypothesis.settings(
-    max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
-)
+FEW = 4
+MANY = 120  # for each operation, of each kind, by each caller
 
 
-def attempt(operation: Any, mode: GenerationMode, headers: dict[str, str]) -> None:
-    """Send what an address describes, or what it does not, and hold the answers against its description."""
+def attempt(operation: Any, mode: GenerationMode, headers: dict[str, str], most: int) -> int:
+    """Send what an address describes, or what it does not, and hold the answers against its description.
 
-    @few
+    Return how many calls that were; fewer than `most` where there is no more to vary.
+    """
+    n_sent = 0
+
+    @hypothesis.settings(
+        max_examples=most,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
     @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
+        nonlocal n_sent
+        n_sent += 1
         case.call_and_validate(headers=headers, excluded_checks=MEANS_MORE if operation.label in LABELS else [])
 
     send()
+    return n_sent
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode))
-@pytest.mark.parametrize("who", ["anybody", "bearer"])
-def test_every_answer_is_as_described(described: Any, bearer: dict[str, str], who: str, mode: GenerationMode) -> None:
-    headers = bearer if who == "bearer" else {}
-    failures = []
+def attempt_all(described: Any, mode: GenerationMode, headers: dict[str, str], most: int) -> int:
+    """Attempt every operation; return how many calls that were, or fail with all that is not as described."""
+    n_sent, failures = 0, []
     for found in described.get_all_operations():
         operation = found.ok()
         try:
-            attempt(operation, mode, headers)
+            n_sent += attempt(operation, mode, headers, most)
         except FailureGroup as error:
             failures.append(f"{operation.label}: {error}")
     assert failures == []
+    return n_sent
+
+
+everybody = pytest.mark.parametrize("who", ["anybody", "bearer"])
+all_kinds = pytest.mark.parametrize("mode", list(GenerationMode))
+
+
+@all_kinds
+@everybody
+def test_every_answer_is_as_described(described: Any, bearer: dict[str, str], who: str, mode: GenerationMode) -> None:
+    attempt_all(described, mode, bearer if who == "bearer" else {}, FEW)
+
+
+@pytest.mark.thorough
+@all_kinds
+@everybody
+def test_ten_thousand_calls_in_four_parts(
+    described: Any, bearer: dict[str, str], who: str, mode: GenerationMode
+) -> None:
+    assert attempt_all(described, mode, bearer if who == "bearer" else {}, MANY) >= 2_500
