@@ -346,6 +346,13 @@ def test_nothing_is_changed_from_another_site(world: World) -> None:
     assert let_in == []
 
 
+def test_no_script_and_no_other_site_gets_a_cookie(client: Client, django_user_model: Any) -> None:
+    django_user_model.objects.create_user("ann", password="secret")
+    given = client.post("/login/", {"username": "ann", "password": "secret"}).cookies
+    assert given.keys() == {"sessionid", "csrftoken"}
+    assert all(cookie["httponly"] and cookie["samesite"] == "Lax" for cookie in given.values())
+
+
 def how_to_ask(world: World, door: Door) -> tuple[str, Any, dict[str, str]]:
     """Return the address of a door, what is sent to it, and how."""
     words = world.words()
