@@ -13,6 +13,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from imgsim_site import embedded
+from imgsim_site.beat import Every
 from imgsim_site.storage_url import storage_of
 
 
@@ -205,9 +206,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "imgsim"
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.1}
 CELERY_BEAT_SCHEDULE = {
-    "reconcile": {"task": "search.tasks.reconcile", "schedule": 60.0},
+    "reconcile": {"task": "search.tasks.reconcile", "schedule": Every(60.0)},
     # Each index once a day; a site that runs by day only has no night to do it in.
-    "audit-indexes": {"task": "search.tasks.audit_indexes", "schedule": 3600.0},
+    "audit-indexes": {"task": "search.tasks.audit_indexes", "schedule": Every(3600.0)},
 }
 
 AUTH_PASSWORD_VALIDATORS = [

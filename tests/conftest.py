@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,11 @@ def dataset(db: None) -> Any:
 def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
     """Return a PNG of one colour."""
     return plain_png(*size, colour)
+
+
+def still() -> dict[str, datetime]:
+    """Return what a job has whose process was killed, when the sweeper ends it."""
+    return {"heartbeat_at": datetime(2020, 1, 1, tzinfo=UTC), "given_until": datetime(2020, 1, 1, tzinfo=UTC)}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db.models import F
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from embeddings.images import RefusedImage
 from search.ingest import adding
@@ -65,5 +65,5 @@ def _count(job: Job, *, n_done: int = 0, n_failed: int = 0) -> None:
         n_done=F("n_done") + n_done,
         n_failed=F("n_failed") + n_failed,
         n_total=F("n_total") + n_done + n_failed,
-        heartbeat_at=timezone.now(),
+        heartbeat_at=Now(),
     )

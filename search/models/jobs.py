@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -50,8 +51,11 @@ class Job(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("owner")
     )
     started_at = models.DateTimeField(_("started"), default=timezone.now)
-    # Moved on while somebody works on it; a job that is not done and whose heart stands still was killed.
-    heartbeat_at = models.DateTimeField(default=timezone.now)
+    # Moved on while somebody works on it, by the clock of Postgres; a job that is not done and whose heart stands still
+    # was killed.
+    heartbeat_at = models.DateTimeField(db_default=Now())
+    # A heart that stands still is given until then to beat: see `work.jobs.end_stale`.
+    given_until = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
     class Meta:

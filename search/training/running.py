@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from search import encoders
 from search.models import Encoder, Job
@@ -149,7 +148,7 @@ def resume(job_id: int, *, embeds: bool, bars: Bars) -> Report:
     job = Job.objects.filter(pk=job_id, kind=Job.Kind.TRAIN).first()
     if job is None or job.parameters["preset"] == linear_head.PRESET:
         raise CannotTrain(f"Job {job_id} is no training that can be gone on with.")
-    if job.state == Job.State.RUNNING and job.heartbeat_at < timezone.now() - jobs.STALE_AFTER / 5:
+    if job.state == Job.State.RUNNING and not jobs.has_beaten(job, within=jobs.STALE_AFTER / 5):
         jobs.fail(job, "It was killed.")
     if not jobs.begin_again(job):
         raise CannotTrain(f"Job {job_id} is {job.get_state_display()}: only one that was stopped or killed goes on.")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from embeddings.stored import StoredEncoder
 from embeddings.training.config import DRAWINGS_NAME
@@ -118,7 +118,7 @@ def _note(line: str, watched: _Watched, job: Job, bars: Bars) -> None:
         n_total=job.parameters["epochs"],
         message=watched.message,
         progress=watched.progress,
-        heartbeat_at=timezone.now(),
+        heartbeat_at=Now(),
     )
 
 
@@ -208,7 +208,7 @@ def _alone(folder: Path, job: Job, bars: Bars) -> Iterator[None]:
             except BlockingIOError:
                 bars.move("waiting", 0, 1, "another training runs on this machine")
                 Job.objects.filter(pk=job.pk).update(
-                    heartbeat_at=timezone.now(), message="Waiting: another training runs on this machine."
+                    heartbeat_at=Now(), message="Waiting: another training runs on this machine."
                 )
                 if jobs.is_cancelled(job.pk):
                     raise RunStopped("Stopped before it began.") from None

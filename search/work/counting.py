@@ -25,7 +25,7 @@ class Count:
 
     @property
     def is_old(self) -> bool:
-        return time.time() - self.asked_at > _IS_OLD_AFTER_S
+        return abs(time.time() - self.asked_at) > _IS_OLD_AFTER_S  # after that time, or before it: the clock was set
 
 
 def last_count() -> Count | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import F
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from search import embedding, encoders
 from search.models import Dataset, Encoder, Image, Job, Refusal
@@ -66,7 +66,7 @@ def embed(encoder: Encoder, image_ids: Sequence[int], job_id: int) -> None:
     _note(job, outcome.refused)
     # Another batch may have ended the job meanwhile, with all that is there.
     Job.objects.filter(pk=job_id, state=Job.State.EMBEDDING).update(
-        n_done=F("n_done") + outcome.n_embedded, n_failed=job.refusals.count(), heartbeat_at=timezone.now()
+        n_done=F("n_done") + outcome.n_embedded, n_failed=job.refusals.count(), heartbeat_at=Now()
     )
     job.refresh_from_db()
     if job.n_done + job.n_failed >= job.n_total:

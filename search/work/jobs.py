@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from search.models import Image, Job, JobLine
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # A reading job moves on at least once a minute; one that has not for so long was killed.
 STALE_AFTER = timedelta(minutes=5)
+# A heart that seems to stand still has so long to beat.
+GRACE = timedelta(seconds=90)
 MAX_STARTS = 3
 STOPPED_EMBEDDING = "Stopped. What was embedded stays."
 # parameters["way"] of an import whose files a page sends one by one: nobody else could go on with it.
@@ -78,7 +81,7 @@ def move_on(job: Job, *, n_done: int, n_failed: int, n_total: int, progress: dic
     """Record how far a job is, and that somebody works on it. progress: what there is to show, beside what it had."""
     changes: dict[str, Any] = {} if progress is None else {"progress": job.progress | progress}
     Job.objects.filter(pk=job.pk).update(
-        n_done=n_done, n_failed=n_failed, n_total=n_total, heartbeat_at=timezone.now(), **changes
+        n_done=n_done, n_failed=n_failed, n_total=n_total, heartbeat_at=Now(), **changes
     )
 
 
@@ -128,7 +131,7 @@ class Heart:
                 raise JobCancelled
         if now - self._written_at > _SECONDS_BETWEEN_BEATS:
             self._written_at = now
-            Job.objects.filter(pk=self._job_id).update(heartbeat_at=timezone.now())
+            Job.objects.filter(pk=self._job_id).update(heartbeat_at=Now())
 
 
 @contextmanager
@@ -142,7 +145,7 @@ def looked_after(job: Job, look: Callable[[], None] = lambda: None) -> Iterator[
     def beat() -> None:
         try:
             while not over.wait(_SECONDS_BETWEEN_LOOKS):
-                Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now())
+                Job.objects.filter(pk=job.pk).update(heartbeat_at=Now())
                 look()
         finally:
             connection.close()  # that of this thread
@@ -158,17 +161,20 @@ def looked_after(job: Job, look: Callable[[], None] = lambda: None) -> Iterator[
 
 def wait_for_embeddings(job: Job) -> None:
     """Say that a job has read all it was given and waits for its images to be embedded."""
-    waits = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(
-        state=Job.State.EMBEDDING, heartbeat_at=timezone.now()
-    )
+    waits = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING).update(state=Job.State.EMBEDDING, heartbeat_at=Now())
     if waits:
         note(job, "Its images wait for their embeddings.")
 
 
 def alive() -> QuerySet[Job]:
     """Return the jobs that somebody works on, or whose images the workers are going to embed."""
-    is_read = Q(state=Job.State.RUNNING, heartbeat_at__gte=timezone.now() - STALE_AFTER)
+    is_read = Q(state=Job.State.RUNNING, heartbeat_at__gte=Now() - STALE_AFTER)
     return Job.objects.filter(is_read | Q(state=Job.State.EMBEDDING))
+
+
+def has_beaten(job: Job, *, within: timedelta) -> bool:
+    """Return whether somebody has worked on a job within a time."""
+    return Job.objects.filter(pk=job.pk, heartbeat_at__gte=Now() - within).exists()
 
 
 def settle(job_id: int) -> bool:
@@ -221,7 +227,7 @@ def leave(job: Job) -> None:
 def take(job_id: int) -> Job | None:
     """Take a job that waits for a worker; None where another worker has it, or it waits no longer."""
     waiting = Job.objects.filter(pk=job_id, state=Job.State.WAITING)
-    is_mine = waiting.update(state=Job.State.RUNNING, heartbeat_at=timezone.now())
+    is_mine = waiting.update(state=Job.State.RUNNING, heartbeat_at=Now())
     if not is_mine:
         return None
     job = Job.objects.get(pk=job_id)
@@ -257,7 +263,7 @@ def cancel(job: Job) -> bool:
 def begin_again(job: Job) -> bool:
     """Take up a job that failed or was stopped, for another try; return whether this call did."""
     begun = Job.objects.filter(pk=job.pk, state=Job.State.FAILED).update(
-        state=Job.State.RUNNING, is_cancelled=False, finished_at=None, message="", heartbeat_at=timezone.now()
+        state=Job.State.RUNNING, is_cancelled=False, finished_at=None, message="", heartbeat_at=Now()
     )
     if begun:
         note(job, "Begun again.")
@@ -280,7 +286,7 @@ def end_stale() -> int:
 
     What a worker can go on with waits for one again, unless it was begun too often: then it is what kills workers.
     """
-    stale = Job.objects.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER)
+    stale = _stale()
     # A page that was closed. What it sent is in, and is embedded like all else.
     closed = "The page was closed before it had sent all files. What was sent is in."
     _all(stale.filter(parameters__way=FROM_A_PAGE), state=Job.State.EMBEDDING, message=closed)
@@ -291,6 +297,19 @@ def end_stale() -> int:
     begun_anew = [Job.Kind.EVALUATE, Job.Kind.INDEX, Job.Kind.DUPLICATES]
     n_anew = _all(stale.filter(kind__in=begun_anew), **ended, message=f"{stopped}.")
     return n_anew + _all(stale, **ended, message=f"{stopped}: it goes on where it was.")
+
+
+def _stale() -> QuerySet[Job]:
+    """Return the running jobs whose hearts stand still, and did so when they were given time to beat.
+
+    Where the clock was set, or the machine slept, all hearts stand still, or have beaten in the future; those of jobs
+    that live beat again.
+    """
+    running = Job.objects.filter(state=Job.State.RUNNING)
+    beats = Q(heartbeat_at__range=(Now() - STALE_AFTER, Now() + STALE_AFTER))
+    running.filter(beats, given_until__isnull=False).update(given_until=None)
+    running.filter(~beats, given_until=None).update(given_until=Now() + GRACE)
+    return running.filter(~beats, given_until__lt=Now())
 
 
 def _all(stale: QuerySet[Job], *, message: str, **changes: Any) -> int:

@@ -61,7 +61,7 @@ def test_a_worker_that_is_killed_while_it_trains_loses_no_training(site: Site) -
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
     assert state_of(site, job) == "running"
-    site.sql("UPDATE search_job SET heartbeat_at = '2020-01-01'")
+    site.sql("UPDATE search_job SET heartbeat_at = '2020-01-01', given_until = '2020-01-01'")
     site.manage("reconcile")
     with site.process("-m", "celery", "-A", "imgsim_site", "worker", *options):
         wait_for(lambda: state_of(site, job) == "done", "the training")

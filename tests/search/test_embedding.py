@@ -17,7 +17,7 @@ from embeddings import images
 from search import embedding, encoders
 from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs, leases, missing, queue, reconciling
-from tests.conftest import png
+from tests.conftest import png, still
 from tests.fakes import COLOUR_SPEC, ColourNetwork
 from tests.running import wait_for
 
@@ -223,7 +223,7 @@ class TestTheSweeper:
 
     def test_it_ends_a_job_whose_process_was_killed(self, encoder: Encoder, sent: list[list[int]]) -> None:
         job = jobs.begin(Job.Kind.IMPORT, {})
-        Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - timedelta(hours=1))
+        Job.objects.filter(pk=job.pk).update(**still())
         assert reconciling.reconcile().n_jobs_ended == 1
         job.refresh_from_db()
         assert (job.state, "Run it again" in job.message) == (Job.State.FAILED, True)

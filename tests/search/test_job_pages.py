@@ -17,6 +17,7 @@ from search.evaluation.protocol import Protocol
 from search.models import Dataset, Image, Job
 from search.work import jobs, queue
 from search.work.advance import advance
+from tests.conftest import still
 
 AddImage = Callable[..., Image]
 
@@ -82,10 +83,10 @@ def test_a_job_keeps_a_log(admin_client: Client) -> None:
 
 def test_a_killed_job_says_so_in_its_log(db: None) -> None:
     job = jobs.begin("train", {})
-    Job.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1), progress={"n_starts": 1})
+    Job.objects.update(**still(), progress={"n_starts": 1})
     jobs.end_stale()
     assert job.lines.last().text == "Its worker was killed. It goes on where it was."
-    Job.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1), state="running", progress={})
+    Job.objects.update(**still(), state="running", progress={})
     assert jobs.end_stale() == 1
     assert job.lines.last().text.startswith("It was stopped before it was through.")
 

@@ -11,12 +11,12 @@ import PIL.Image
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
-from django.utils import timezone
 
 from embeddings.training.config import TrainingConfig
 from search.models import Dataset, Encoder, Image, Job
 from search.training import curves, running
 from search.work import jobs, queue, reconciling
+from tests.conftest import still
 
 AddImage = Callable[..., Image]
 PARAMETERS = {"preset": "metric-pairs", "dataset": "Colours", "name": "tiny", "epochs": 2}
@@ -212,7 +212,7 @@ def test_one_whose_worker_was_killed_goes_on_by_itself_but_not_for_ever(
     monkeypatch.setattr(queue, "n_waiting", lambda turn, name="": 0)
 
     def killed(job: Job, *_: Any, **__: Any) -> None:
-        Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - 2 * jobs.STALE_AFTER)
+        Job.objects.filter(pk=job.pk).update(**still())
         raise SystemExit
 
     monkeypatch.setattr(running, "carry_out", killed)
@@ -227,7 +227,7 @@ def test_one_whose_worker_was_killed_goes_on_by_itself_but_not_for_ever(
 
 
 def test_one_of_a_command_that_was_killed_is_left_to_whoever_began_it(encoder: Encoder, sent: list[int]) -> None:
-    job = training(heartbeat_at=timezone.now() - 2 * jobs.STALE_AFTER)
+    job = training(**still())
     reconciling.reconcile()
     job.refresh_from_db()
     assert (job.state, sent) == ("failed", [])

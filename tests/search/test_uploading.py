@@ -6,7 +6,6 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.utils import timezone
 
 from search import embedding
 from search.files import arriving
 from search.ingest import archives, rows, uploads
 from search.models import Dataset, Encoder, Image, Job
 from search.work import jobs, queue, reconciling
+from tests.conftest import still
 from tests.pictures import huge_header_png, plain_png, png_bytes, truncated_jpeg
 
 AddImage = Callable[..., Image]
@@ -96,7 +95,7 @@ def test_files_that_are_sent_one_by_one_are_one_job(client: Client, own: Dataset
 def test_a_page_that_was_closed_loses_nothing(client: Client, own: Dataset, encoder: Encoder) -> None:
     job = begin(client)
     send(client, "a.png", plain_png(9, 9), job=job)
-    Job.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=6))
+    Job.objects.update(**still())
     embed_all(encoder)
     reconciling.reconcile()
     row = Job.objects.get()
@@ -226,7 +225,7 @@ class TestArchives:
             with pytest.raises(Killed):
                 archives.carry_out_for_worker(unsent[0])
         assert Job.objects.get().state == "running"
-        Job.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=6))
+        Job.objects.update(**still())
         monkeypatch.setattr(queue, "n_waiting", lambda *arguments: 0)
         reconciling.reconcile()
         assert unsent == [unsent[0]] * 2
