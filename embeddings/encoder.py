@@ -28,10 +28,18 @@ Tags = list[tuple[str, float]]
 Processor = Literal["cpu", "gpu"]
 
 _DATA = Path(__file__).parent / "data"
+_LARGEST_NUMBER = 65_504.0  # of halves, as which vectors are kept
 
 
 class BrokenVectors(RuntimeError):
-    """Raised when the network gives a vector that cannot be compared: infinite, no number, or zero for a cosine."""
+    """Raised when the network gives a vector that cannot be compared: no number, too large, or zero for a cosine.
+
+    places: of the pictures in the batch for which it does, ascending.
+    """
+
+    def __init__(self, message: str, places: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.places = places
 
 
 class Encoder:
@@ -124,10 +132,12 @@ class Encoder:
     def _comparable(self, vectors: Vectors) -> Vectors:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         needs_direction = self.spec.distance == "cosine"
-        broken = np.flatnonzero(~(np.isfinite(lengths) & ((lengths > 0) | (not needs_direction))))
+        fits = lengths > 0 if needs_direction else np.abs(vectors).max(axis=1, keepdims=True) <= _LARGEST_NUMBER
+        broken = np.flatnonzero(~(np.isfinite(lengths) & fits))
         if broken.size:
             missing = "direction" if needs_direction else "finite vector"
-            raise BrokenVectors(f"the network gave no {missing} for {broken.size} of {len(vectors)} images")
+            what = f"the network gave no {missing} for {broken.size} of {len(vectors)} images"
+            raise BrokenVectors(what, tuple(broken.tolist()))
         if needs_direction:
             vectors /= lengths  # reduced precision leaves them a little off
         return vectors

@@ -19,8 +19,9 @@ from django.db.models import F
 from numpy.typing import NDArray
 
 from embeddings import images
+from embeddings.encoder import BrokenVectors, HeadedEncoder
 from embeddings.encoder import Encoder as Network
-from embeddings.encoder import HeadedEncoder
+from embeddings.images import refusals
 from search import encoders
 from search import vectors as stored_vectors
 from search.bulk import bulk_cursor
@@ -35,9 +36,12 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 64
 # A picture that was begun so often and never finished takes its worker down with it.
 MAX_ATTEMPTS = 3
+# A batch of so many pictures, none of which gets a vector, says that the encoder is broken, and not they.
+SEVERAL = 8
 N_TAGS = 5
 # Below this a class of the thousand is a guess that nobody would search for.
 LEAST_TAG_PROBABILITY = 0.1
+_Tags = list[list[tuple[str, float]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +82,11 @@ def embed(encoder: Encoder, image_ids: Sequence[int]) -> Outcome:
     """Embed those of the images that this encoder has still to embed, and return how many were.
 
     Images that wait for their first embedding are only taken by the default encoder, which makes their thumbnail too.
-    Raises encoders.NoEncoder where the encoder cannot be loaded; the images keep waiting then.
+    Raises encoders.NoEncoder where the encoder cannot be loaded, encoders.BrokenEncoder where it gives no vectors; the
+    images keep waiting then.
     """
+    if encoder.fault:
+        raise encoders.BrokenEncoder(encoder.fault)
     network = encoders.network(encoder)
     claimed = _claim(image_ids) if encoder.is_default else []
     try:
@@ -113,11 +120,12 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
             raise  # all of them wait until it answers
         except images.RefusedImage as error:
             refused.append((task, error))
+    vectors, tags, without = _encode_those_that_can_be(encoder, network, [prepared.input for _, prepared in done])
+    refused += [(done[place][0], refusals.without_vector()) for place in sorted(without)]
+    done = [one for place, one in enumerate(done) if place not in without]
     for task, prepared in done:
         if task.is_new:
             storage.keep(_thumbnail_name(task), prepared.thumbnail)
-    inputs = np.stack([prepared.input for _, prepared in done]) if done else None
-    vectors, tags = _encode(network, inputs)
     with _quick_transaction():
         _write(encoder, done, vectors, tags)
         _refuse(refused)
@@ -136,11 +144,41 @@ def _remove_thumbnails_of_deleted(tasks: list[_Task]) -> None:
             default_storage.delete(_thumbnail_name(task))
 
 
-def _encode(
-    network: Network, inputs: NDArray[np.uint8] | None
-) -> tuple[NDArray[np.float32], list[list[tuple[str, float]]]]:
-    if inputs is None:
+def _encode_those_that_can_be(
+    encoder: Encoder, network: Network, inputs: list[NDArray[np.uint8]]
+) -> tuple[NDArray[np.float32], _Tags, set[int]]:
+    """Encode pictures; return vectors and tags, and the places of those pictures that get none.
+
+    Raises encoders.BrokenEncoder where that is no picture's fault.
+    """
+    without: set[int] = set()
+    while True:
+        places = [place for place in range(len(inputs)) if place not in without]
+        try:
+            vectors, tags = _encode(network, [inputs[place] for place in places])
+        except BrokenVectors as error:
+            if len(error.places) == len(inputs) >= SEVERAL or not _encodes_anything(network):
+                raise encoders.declare_broken(encoder) from error
+            without |= {places[place] for place in error.places}
+        else:
+            return vectors, tags, without
+
+
+def _encodes_anything(network: Network) -> bool:
+    """Return whether a network gives a vector for a picture in which there is something of everything."""
+    size = network.spec.input_size
+    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+    try:
+        network.encode(noise)
+    except BrokenVectors:
+        return False
+    return True
+
+
+def _encode(network: Network, pictures: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], _Tags]:
+    if not pictures:
         return np.empty((0, network.spec.dim), dtype=np.float32), []
+    inputs = np.stack(pictures)
     if network.spec.n_classes:
         return network.encode_with_tags(inputs, top=N_TAGS)
     return network.encode(inputs), []

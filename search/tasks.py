@@ -1,7 +1,8 @@
 """What workers do. Each task takes ids, calls one function, and can be run twice."""
 
+from billiard.exceptions import WorkerLostError
 from celery import shared_task
-from celery.signals import task_prerun, worker_init, worker_process_init, worker_ready
+from celery.signals import task_failure, task_prerun, worker_init, worker_process_init, worker_ready
 from django.conf import settings
 from django.db import close_old_connections
 
@@ -41,6 +42,13 @@ def sweep_at_once(**_: object) -> None:
     queue.send_sweep()
 
 
+@task_failure.connect
+def sweep_after_a_loss(exception: BaseException | None = None, **_: object) -> None:
+    """Have what a child held that is gone sent again, and not only in a minute."""
+    if isinstance(exception, WorkerLostError):
+        queue.send_sweep()
+
+
 @task_prerun.connect
 def check_connection(**_: object) -> None:
     """Have Django look whether the connection that a child keeps between tasks still answers."""
@@ -54,7 +62,10 @@ def embed(encoder_id: int, image_ids: list[int], job_id: int | None = None) -> N
     if encoder is not None and job_id is not None:
         embedding_jobs.embed(encoder, image_ids, job_id)
     elif encoder is not None:
-        outcome = embedding.embed(encoder, image_ids)
+        try:
+            outcome = embedding.embed(encoder, image_ids)
+        except encoders.BrokenEncoder:
+            return  # the encoder's row says so, and the log did
         if encoder.is_default and (outcome.n_embedded or outcome.n_refused):  # else it would only send them again
             reconciling.send_left(encoder)
 

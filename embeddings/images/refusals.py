@@ -82,5 +82,12 @@ def too_costly() -> RefusedImage:
     )
 
 
+def without_vector() -> RefusedImage:
+    return RefusedImage(
+        "no_vector",
+        "The encoder finds nothing in this picture by which to compare it with others. Another encoder may.",
+    )
+
+
 def _first_match(kinds: dict[bytes, str], content: bytes) -> str | None:
     return next((name for pattern, name in kinds.items() if re.match(pattern, content, re.DOTALL)), None)

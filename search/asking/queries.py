@@ -19,7 +19,8 @@ from django.urls import reverse
 from numpy.typing import NDArray
 
 from embeddings import images
-from embeddings.images import Crop
+from embeddings.encoder import BrokenVectors
+from embeddings.images import Crop, refusals
 from search import encoders
 from search.metrics import stages
 from search.models import Embedding, Encoder, Image
@@ -86,7 +87,10 @@ def from_picture(
         source, input_size=network.spec.input_size, crop=crop, preview=preview, phash=copies
     )
     decoded = time.perf_counter()
-    vector = network.encode(prepared.input[np.newaxis])[0]
+    try:
+        vector = network.encode(prepared.input[np.newaxis])[0]
+    except BrokenVectors as error:
+        raise refusals.without_vector() from error
     embedded = time.perf_counter()
     stages.observe("decode", decoded - started)
     stages.observe("embed", embedded - decoded)

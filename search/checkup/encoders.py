@@ -24,6 +24,8 @@ def look() -> Iterator[Finding]:
         return
     for encoder in Encoder.objects.all():
         yield from _files(encoder, is_default=encoder == default)
+        if encoder.fault:
+            yield error(_PART, encoder.fault, f"manage.py embed_images --encoder {encoder.name}, when that is done")
         yield from _index(encoder)
 
 

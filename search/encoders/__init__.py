@@ -26,6 +26,10 @@ class NoEncoder(Exception):
     """There is no encoder of that name, or none at all. The message says what to run."""
 
 
+class BrokenEncoder(NoEncoder):
+    """The network gives no vectors, for whatever picture: nothing is embedded with it until somebody mends that."""
+
+
 def default() -> Encoder:
     """Return the row of the default encoder. Raises NoEncoder where none is installed."""
     encoder = Encoder.objects.filter(is_default=True).first()
@@ -56,6 +60,25 @@ def network(encoder: Encoder) -> Network:
         if key not in _networks:
             _networks[key] = _loaded(encoder)
         return _networks[key]
+
+
+def declare_broken(encoder: Encoder) -> BrokenEncoder:
+    """Keep in the row of an encoder that it gives no vectors; return the error that says so."""
+    error = BrokenEncoder(
+        f"{encoder.name} gives no vectors that can be compared, whatever the picture. Install it anew, or choose "
+        "another encoder, and embed again: the pictures wait."
+    )
+    if Encoder.objects.filter(pk=encoder.pk, fault="").update(fault=str(error)):
+        logger.error("%s", error)
+    with _loading:  # the next try is made with what then is on disk
+        _networks.pop(f"{encoder.name}:{encoder.weights_sha256}", None)
+    return error
+
+
+def declare_mended(encoder: Encoder) -> None:
+    """Let an encoder embed again: somebody has looked after it, or wants to see whether it does now."""
+    Encoder.objects.filter(pk=encoder.pk).exclude(fault="").update(fault="")
+    encoder.fault = ""
 
 
 def is_loaded(encoder: Encoder) -> bool:

@@ -65,6 +65,7 @@ def install(name: str, weights: Path | None, report: Callable[[str], None]) -> E
         "distance": spec.distance,
         "spec": {"input_size": spec.input_size, "n_classes": spec.n_classes, "description": spec.description},
         "weights_sha256": installed.weights_sha256,
+        "fault": "",
     }
     _check_not_going(name)
     # What gives tags is of use for every picture that comes in.

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from django.db import connection
 
 from search.ingest.errors import CannotImport, DatasetDeleted
-from search.models import Dataset, Image
+from search.models import Dataset, Encoder, Image
 from search.work import queue, reconciling
 from search.work.local_workers import LocalWorkers
 from search.work.progress import Bars
@@ -94,6 +94,8 @@ def wait(watch: Watch, local: LocalWorkers | None, bars: Bars) -> None:
 
 def _push_on(n_pending: int, local: LocalWorkers | None) -> None:
     """Send again what the queue lost. Raises CannotImport where nobody is going to embed what is pending."""
+    if fault := Encoder.objects.filter(is_default=True).values_list("fault", flat=True).first():
+        raise CannotImport(fault)
     if local:
         raise CannotImport(
             f"{n_pending} pictures still wait: another process holds them, or held them when it was killed less than "

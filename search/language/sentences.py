@@ -34,6 +34,7 @@ PICTURES = (
     _("%(kind_picture)s is too large: the limit is %(n)s megapixels. Make it smaller and try again."),
     _("The picture"),
     _("The picture of %(n_width)s x %(n_height)s pixels"),
+    _("The encoder finds nothing in this picture by which to compare it with others. Another encoder may."),
 )
 SEARCHES = (
     _("Pictures you search with are kept for an hour. Upload this one again."),
@@ -125,6 +126,10 @@ IMPORTS = (
 ENCODERS = (
     _("No encoder is installed yet."),
     _("Run: manage.py install_encoder %(name)s"),
+    _(
+        "%(name)s gives no vectors that can be compared, whatever the picture. Install it anew, or choose another "
+        "encoder, and embed again: the pictures wait."
+    ),
     _("There is no encoder named %(name)s. Installed: %(kind_names)s."),
     _("none"),
     _("no encoder in %(folder)s: run `manage.py install_encoder %(name)s`"),

@@ -49,6 +49,8 @@ class Encoder(models.Model):
     )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
     is_being_removed = models.BooleanField(default=False, editable=False)
+    # Why nothing is embedded with it until somebody has looked after it, in a sentence; empty where all is well.
+    fault = models.TextField(blank=True, editable=False)
 
     objects = ThoseInUse()
     everything = models.Manager["Encoder"]()

@@ -107,6 +107,7 @@ def facts_of(shown: Job) -> dict[str, Any]:
         "n_refusals": shown.refusals.count(),
         "refused_images": shown.images.filter(status="refused").select_related("dataset")[:MAX_REFUSALS],
         "is_live": not shown.is_over,
+        "fault": _fault_of(shown),
         "advance": None if shown.is_over else advance(shown, now),
         "lines": list(reversed(shown.lines.order_by("-pk")[:MAX_LINES])),
         "curves": curves(shown.progress.get("history", [])),
@@ -115,6 +116,12 @@ def facts_of(shown: Job) -> dict[str, Any]:
         "evaluations": shown.evaluations.defer("details", "figures").select_related("encoder", "dataset"),
         "has_reconstructions": shown.kind == Job.Kind.TRAIN and runs.reconstructions(shown) is not None,
     }
+
+
+def _fault_of(job: Job) -> str:
+    """Return why the images of a job wait in vain, where they do."""
+    default = Encoder.objects.filter(is_default=True).first()
+    return default.fault if default and job.state == Job.State.EMBEDDING and job.kind == Job.Kind.IMPORT else ""
 
 
 def _standing(job: Job) -> Standing | None:

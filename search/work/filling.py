@@ -83,6 +83,7 @@ def carry_out_for_worker(job: Job) -> None:
 def _carry_out(encoder: Encoder, missing: list[int], job: Job | None, bars: Bars, *, here: bool) -> None:
     """Give a linear head what can be had from its backbone; embed the rest here, or send it."""
     show = _Teller(bars, job, len(missing))
+    encoders.declare_mended(encoder)  # whoever asks for this wants it tried
     with _failing(job):
         network = encoders.network(encoder)
         ids = _turn(encoder, network, missing, show) if isinstance(network, HeadedEncoder) else missing

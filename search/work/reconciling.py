@@ -63,8 +63,10 @@ def reconcile() -> Swept:
 def send_left(default: Encoder) -> int | None:
     """Send the images that wait and are neither held nor in the queue; return how many, None while that has messages.
 
-    What a killed worker held is sent when the queue is empty, by whoever empties it.
+    What a killed worker held is sent when the queue is empty, by whoever empties it. To a broken encoder nothing is.
     """
+    if default.fault:
+        return 0
     return _send_pending(default) if queue.n_waiting(Turn.SOON) == 0 else None
 
 
@@ -96,7 +98,7 @@ def after_load(default: Encoder) -> int:
     if queue.n_waiting(Turn.LATER) != 0:
         return 0
     n_sent = 0
-    for encoder in Encoder.objects.filter(embeds_imports=True).exclude(pk=default.pk):
+    for encoder in Encoder.objects.filter(embeds_imports=True, fault="").exclude(pk=default.pk):
         ids = missing_ids(encoder)[:MOST_SENT]
         send(encoder, ids)
         n_sent += len(ids)

@@ -132,6 +132,17 @@ def test_it_refuses_a_vector_without_direction(
         encoder.encode(photos)
 
 
+def test_it_says_which_pictures_have_no_direction(
+    encoder: Encoder, photos: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = np.ones((5, 1280), np.float32)
+    vectors[1], vectors[3, 7] = 0, np.nan
+    monkeypatch.setattr(encoder, "_run", lambda images: [vectors])
+    with pytest.raises(BrokenVectors, match="no direction for 2 of 5 images") as raised:
+        encoder.encode(photos)
+    assert raised.value.places == (1, 3)
+
+
 def test_it_says_what_to_run_where_there_is_no_encoder(tmp_path: Path) -> None:
     with pytest.raises(EncoderMissing, match=r"manage\.py install_encoder mobilenet_v2"):
         Encoder.load(tmp_path / "mobilenet_v2")
