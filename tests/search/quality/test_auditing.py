@@ -66,7 +66,17 @@ def test_recall_is_drawn_over_time(indexed: Encoder, client: Client) -> None:
     auditing.audit(indexed)
     page = client.get("/encoders/random/").content.decode()
     assert "Recall of the index over time" in page
-    assert "of the 10 nearest of 400 images" in page
+    assert "of the 10 nearest images" in page
+
+
+def test_how_many_images_an_index_has_of_all_datasets_is_told_to_staff(
+    indexed: Encoder, client: Client, admin_client: Client
+) -> None:
+    auditing.audit(indexed)
+    told = "It has 400 images, and was asked with 50 of them."
+    assert told in admin_client.get("/encoders/random/").text
+    Dataset.objects.update(is_public=False)
+    assert "400 images" not in client.get("/encoders/random/").text
 
 
 def test_an_audit_of_the_index_as_it_is_stays_true_for_a_day(indexed: Encoder) -> None:
