@@ -22,7 +22,6 @@ CACHE = Path(os.environ.get("IMGSIM_TEST_CACHE") or ROOT / ".cache" / "encoders"
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """A migrated site with mobilenet_v2 whose servers run until the last test is through."""
-    CACHE.mkdir(parents=True, exist_ok=True)
     # Not below pytest's own folder, which every pytest that root starts closes to the user that Postgres runs as.
     with tempfile.TemporaryDirectory(prefix="imgsim-site-") as place:
         site = Site(Path(place))
@@ -34,6 +33,7 @@ def site() -> Iterator[Site]:
 def migrate_and_install(site: Site) -> None:
     """Make the tables, and install mobilenet_v2 from the copy that is kept; of several processes, one makes that."""
     site.manage("migrate", "-v0")
+    CACHE.mkdir(parents=True, exist_ok=True)
     kept, installed = CACHE / "mobilenet_v2", site.var / "encoders" / "mobilenet_v2"
     with (CACHE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
