@@ -21,6 +21,7 @@ from search.language.wording import told
 from search.models import Dataset, Encoder, Evaluation
 from search.reports import exporting, showing
 from search.training.curves import curves
+from search.views.attaching import attached
 from search.views.guarding import staff_only
 
 
@@ -49,9 +50,7 @@ def evaluation(request: HttpRequest, pk: int) -> HttpResponse:
 def evaluation_file(request: HttpRequest, pk: int) -> HttpResponse:
     """Serve an evaluation as JSON."""
     shown = get_object_or_404(_visible(request), pk=pk)
-    response = JsonResponse(exporting.evaluation(shown))
-    response.headers["Content-Disposition"] = f'attachment; filename="{shown.dataset.slug}-{shown.encoder.name}.json"'
-    return response
+    return attached(JsonResponse(exporting.evaluation(shown)), f"{shown.dataset.slug}-{shown.encoder.name}.json")
 
 
 def _visible(request: HttpRequest) -> QuerySet[Evaluation]:
@@ -123,8 +122,7 @@ def comparison_file(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
     else:
         write, content_type = FILES[kind]
         response = HttpResponse(write(found), content_type=content_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{shown.slug}-encoders.{kind}"'
-    return response
+    return attached(response, f"{shown.slug}-encoders.{kind}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -17,6 +17,7 @@ from search import encoders
 from search.exports import folders, tables, vectors
 from search.language import wording
 from search.models import Dataset, Embedding, Encoder
+from search.views.attaching import attached
 from search.views.guarding import of_own_dataset
 
 _TABLES: dict[str, tuple[Callable[[Dataset], Iterable[str]], str]] = {
@@ -81,13 +82,11 @@ def _vectors(request: HttpRequest, dataset: Dataset, kind: str) -> HttpResponseB
         messages.warning(request, wording.told(error))
         return redirect("export", slug=dataset.slug)
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=f"{dataset.slug}-{encoder.name}.{kind}")
+    return attached(FileResponse(file), f"{dataset.slug}-{encoder.name}.{kind}")
 
 
 def _streamed(pieces: Iterable[str] | Iterable[bytes], content_type: str, name: str) -> HttpResponseBase:
-    response = StreamingHttpResponse(pieces, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attached(StreamingHttpResponse(pieces, content_type=content_type), name)
 
 
 def _looks_after_all(request: HttpRequest) -> bool:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from search.ingest import reporting
 from search.models import Job
+from search.views.attaching import attached
 from search.views.guarding import staff_only
 
 _TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
@@ -23,5 +24,4 @@ def import_report(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
         raise Http404("There is no such file.")
     job = get_object_or_404(Job, pk=pk, kind=Job.Kind.IMPORT)
     response = HttpResponse(reporting.as_text(reporting.of_job(job), kind), content_type=_TYPES[kind])
-    response.headers["Content-Disposition"] = f'attachment; filename="import-{job.pk}.{kind}"'
-    return response
+    return attached(response, f"import-{job.pk}.{kind}")

@@ -17,6 +17,7 @@ from search.exports.cells import as_csv
 from search.forms.searching import SearchForm
 from search.language import wording
 from search.models import Image
+from search.views.attaching import attached
 from search.views.changing import CHANGES
 from search.views.choosing import TooManyMatch, back, chosen
 from search.views.searching import HtmxRequest, Refused, recalled
@@ -85,9 +86,7 @@ def _zip(request: HtmxRequest, images: list[Image]) -> HttpResponse:
     if not content:
         messages.warning(request, _("None of these pictures can be read."))
         return back(request)
-    response = HttpResponse(content, content_type="application/zip")
-    response["Content-Disposition"] = 'attachment; filename="pictures.zip"'
-    return response
+    return attached(HttpResponse(content, content_type="application/zip"), "pictures.zip")
 
 
 _ACTIONS: dict[str, Any] = {"csv": _csv, "json": _json, "zip": _zip, **CHANGES}
@@ -99,6 +98,4 @@ def _root(request: HttpRequest) -> str:
 
 def _file(text: str, name: str) -> HttpResponse:
     kind = "text/csv" if name.endswith(".csv") else "application/json"
-    response = HttpResponse(text, content_type=f"{kind}; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return attached(HttpResponse(text, content_type=f"{kind}; charset=utf-8"), name)

@@ -39,6 +39,7 @@ def get(client: Client, kind: str, **query: str) -> bytes:
     response = client.get(f"/datasets/colours/export/{kind}", query)
     assert response.status_code == 200
     assert response["Content-Disposition"].startswith("attachment")
+    assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
     return response.getvalue()
 
 
