@@ -95,7 +95,7 @@ def _peer(python: Path, runtime: str, pictures: Path, runs: int) -> Iterator[Cal
 def read_contents(pictures: Path) -> list[bytes]:
     """Return the bytes of every picture of a source that is readable, as the import would read them."""
     from embeddings.images import RefusedImage, read_header
-    from search.ingest.sources import open_source  # needs no Django
+    from search.ingest.opening import open_source  # needs no Django
 
     contents = []
     for found in open_source(pictures):

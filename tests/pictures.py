@@ -5,9 +5,19 @@ import zlib
 from io import BytesIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 ORIENTATION = 0x0112
+# What a camera does to an upright picture before it says so by an orientation.
+_UNTURNED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
 def photo(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:
@@ -32,6 +42,11 @@ def png_bytes(width: int = 64, height: int = 48, *, seed: int = 0) -> bytes:
 
 def plain_png(width: int, height: int, colour: str | tuple[int, int, int] = "red") -> bytes:
     return saved(Image.new("RGB", (width, height), colour), "PNG")
+
+
+def plain_bmp(width: int, height: int, colour: str | tuple[int, int, int] = "red") -> bytes:
+    """Return three bytes a pixel, however alike the pixels are."""
+    return saved(Image.new("RGB", (width, height), colour), "BMP")
 
 
 def shade(kind: str, number: int) -> bytes:
@@ -111,6 +126,58 @@ def animated_gif() -> bytes:
     """Return a GIF whose first frame is green and whose second is blue."""
     green, blue = Image.new("RGB", (20, 20), (0, 255, 0)), Image.new("RGB", (20, 20), (0, 0, 255))
     return saved(green, "GIF", save_all=True, append_images=[blue])
+
+
+def coloured(plain: Image.Image) -> dict[str, bytes]:
+    """Return an RGB picture "plain" and in each way in which files keep colours, orientations and frames."""
+    frames = {"save_all": True, "append_images": [ImageOps.invert(plain), plain]}
+    kinds = {
+        "plain": saved(plain, "PNG"),
+        "cmyk jpeg": saved(plain.convert("CMYK"), "JPEG", quality=95),
+        "cmyk tiff": saved(plain.convert("CMYK"), "TIFF"),
+        "palette png": saved(plain.quantize(256), "PNG"),
+        "palette gif": saved(plain, "GIF"),
+        "opaque png": saved(plain.convert("RGBA"), "PNG"),
+        "bmp": saved(plain, "BMP"),
+        "progressive jpeg": saved(plain, "JPEG", quality=95, progressive=True),
+    }
+    kinds |= {f"moving {kind}": saved(plain, kind, **frames) for kind in ("GIF", "WEBP", "PNG", "TIFF", "AVIF")}
+    for orientation, turn in _UNTURNED.items():
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        for kind in ("JPEG", "WEBP", "PNG", "AVIF"):
+            kinds[f"turned {kind} {orientation}"] = saved(plain.transpose(turn), kind, exif=exif, quality=95)
+    return kinds
+
+
+def transparent(opaque: Image.Image) -> dict[str, bytes]:
+    """Return a picture of which a part is transparent, "plain" on white and in each format that knows alpha."""
+    clear = opaque.convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size).point(lambda level: 255 if level > 40 else 0))
+    white = Image.new("RGB", clear.size, "white")
+    white.paste(clear, mask=clear)
+    return {
+        "plain": saved(white, "PNG"),
+        "png": saved(clear, "PNG"),
+        "webp": saved(clear, "WEBP", lossless=True),
+        "avif": saved(clear, "AVIF", quality=95),
+        "tiff": saved(clear, "TIFF"),
+        "palette": saved(clear.quantize(256), "PNG"),
+    }
+
+
+def grey(coloured: Image.Image) -> dict[str, bytes]:
+    """Return a grey picture "plain" and in each way in which files keep greys."""
+    plain = coloured.convert("L")
+    levels = np.asarray(plain)
+    return {
+        "plain": saved(plain, "PNG"),
+        "16 bits png": saved(Image.fromarray(levels.astype(np.uint16) * 257), "PNG"),
+        "16 bits tiff": saved(Image.fromarray(levels.astype(np.uint16) * 257), "TIFF"),
+        "float tiff": saved(Image.fromarray(levels.astype(np.float32) / 255), "TIFF"),
+        "jpeg": saved(plain, "JPEG", quality=95),
+        "with alpha png": saved(plain.convert("LA"), "PNG"),
+    }
 
 
 def many_scans_jpeg(n_scans: int) -> bytes:

@@ -6,6 +6,8 @@ import logging
 import re
 from typing import Any
 
+from django.conf import settings
+
 from search import encoders
 from search.files import arriving
 from search.files.arriving import FileOnDisk
@@ -13,7 +15,8 @@ from search.ingest import importing, labels, rows
 from search.ingest.errors import CannotImport, DatasetDeleted, ImportCancelled
 from search.ingest.examining import SplitChoice
 from search.ingest.labels import Marks, Rule
-from search.ingest.sources import SourceMissing, open_source
+from search.ingest.opening import open_source
+from search.ingest.sources import SourceMissing
 from search.models import Dataset, Encoder, Image, Job
 from search.text import storable
 from search.work import jobs, missing, queue
@@ -100,6 +103,7 @@ def _import(job: Job) -> None:
     if dataset is None:
         raise DatasetDeleted
     source = open_source(arriving.path_of(job, told["path"]))
+    source.most_bytes = settings.MAX_ARCHIVE_BYTES
     split: SplitChoice = "auto" if told["split"] == Image.Split.NONE else told["split"]
     rule = _rule(told)
     plan = rows.Plan(dataset=dataset, source=source, rule=importing.of_files(rule), split=split)

@@ -141,7 +141,7 @@ def _read(plan: rows.Plan, job: Job, encoder: Encoder, local: LocalWorkers | Non
 
 def show(tally: rows.Tally, source: Source, bars: Bars) -> None:
     """Show how far the reading is."""
-    note = f"{tally.n_found} found, {tally.n_added} new, {len(tally.refusals)} refused"
+    note = f"{tally.n_found} found, {tally.n_added} new, {tally.n_refused} refused"
     bars.move("reading", tally.position, source.total, note, tally.n_found)
 
 

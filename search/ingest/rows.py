@@ -52,8 +52,14 @@ class Tally:
     position: int = 0
     # The images without an embedding among those found: added, waiting from before, or refused before.
     unfinished_ids: set[int] = field(default_factory=set)
-    refusals: list[Refusal] = field(default_factory=list)
+    n_refused: int = 0
+    refusals: list[Refusal] = field(default_factory=list)  # of no job yet
     pace: Pace = field(default_factory=Pace)
+
+    def refuse(self, source: str, error: images.RefusedImage) -> None:
+        """Note why a file was not taken."""
+        self.refusals.append(Refusal(source=storable(source), code=error.code, reason=storable(error.reason)))
+        self.n_refused += 1
 
     def progress(self, source: Source) -> dict[str, Any]:
         """Return what its job shows while it reads."""
@@ -81,7 +87,7 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
         with all_or_nothing(plan.dataset, candidates, in_place=plan.in_place):
             if not hold(plan.dataset.pk):
                 raise DatasetDeleted
-            Refusal.objects.bulk_create(_of(job, refusal) for refusal in tally.refusals if refusal.pk is None)
+            Refusal.objects.bulk_create(_of(job, refusal) for refusal in tally.refusals)
             if plan.in_place_library is not None:
                 in_place_library.move(plan.in_place_library.note(candidates))
             inserted = insert(plan.dataset, job, candidates, in_place=plan.in_place)
@@ -89,7 +95,8 @@ def read_all(plan: Plan, job: Job, send: Callable[[list[int]], None]) -> Iterato
             tally.n_unchanged += len(candidates) - inserted.n_added
             n_done = tally.n_added + tally.n_unchanged
             progress = tally.progress(plan.source)
-            jobs.move_on(job, n_done=n_done, n_failed=len(tally.refusals), n_total=tally.n_found, progress=progress)
+            jobs.move_on(job, n_done=n_done, n_failed=tally.n_refused, n_total=tally.n_found, progress=progress)
+        tally.refusals.clear()
         waiting = [pk for pk, status in inserted.unfinished.items() if status == Image.Status.PENDING]
         # A picture that stands in the source twice is sent once.
         if new := [pk for pk in waiting if pk not in tally.unfinished_ids]:
@@ -122,7 +129,7 @@ def examine_all(plan: Plan, tally: Tally, chunk: list[Found]) -> list[Candidate]
         try:
             candidates.append(examine(found, marks, plan.split, in_place=plan.in_place))
         except images.RefusedImage as error:
-            tally.refusals.append(_refusal(found.source, error))
+            tally.refuse(found.source, error)
     tally.first_name = tally.first_name or chunk[0].name
     tally.n_found += len(chunk)
     tally.position = chunk[-1].position
@@ -135,12 +142,8 @@ def _marks(plan: Plan, tally: Tally, found: Found) -> Marks:
         return plan.rule(found)
     except SidecarRefused as error:
         folder = found.source.rpartition("/")[0]
-        tally.refusals.append(_refusal(f"{folder}/{error.name}" if folder else error.name, error))
+        tally.refuse(f"{folder}/{error.name}" if folder else error.name, error)
         return Marks()
-
-
-def _refusal(source: str, error: images.RefusedImage) -> Refusal:
-    return Refusal(source=storable(source), code=error.code, reason=storable(error.reason))
 
 
 def _of(job: Job, refusal: Refusal) -> Refusal:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from embeddings.images import RefusedImage
-from search.ingest.sources import ARCHIVE_ENDINGS, Found, Source, SourceMissing, open_source
+from search.ingest.opening import open_source
+from search.ingest.sources import ARCHIVE_ENDINGS, Found, Source, SourceMissing
 
 STDIN = Path("-")
 

@@ -1,16 +1,20 @@
 """Where pictures come from: folders, files, zips, tars, and what is wrong with them."""
 
+import bz2
 import io
 import os
 import tarfile
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from embeddings.images import RefusedImage
 from embeddings.images.decoding import MAX_FILE_BYTES
-from search.ingest.sources import Found, SourceMissing, open_source
+from search.ingest.opening import open_source
+from search.ingest.sources import Found, SourceMissing
 from tests.conftest import png
 
 
@@ -42,6 +46,13 @@ def test_a_folder_gives_its_pictures_by_name_and_counts_the_rest(tmp_path: Path)
     assert [found.name for found in source] == ["a.webp", "b/1.jpg", "b/2.PNG", "b/phone.mpo", "b/photo.heic"]
     assert source.ignored == {".txt": 1}
     assert source.source_of("b/1.jpg") == f"{tmp_path.name}/b/1.jpg"
+
+
+def test_endings_without_end_are_counted_together(tmp_path: Path) -> None:
+    names = [f"a.{number}" for number in range(300)] + [f"a.{'b' * 500}"]
+    source = open_source(write_tar(tmp_path / "a.tar", [(name, b"") for name in names]))
+    assert list(source) == []
+    assert (len(source.ignored), source.ignored["others"]) == (201, 101)
 
 
 def test_a_single_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
@@ -166,6 +177,19 @@ def test_skipping_a_member_that_unpacks_to_very_much_shows_life(tmp_path: Path) 
     assert len(beats) >= 10
 
 
+@pytest.mark.parametrize(("magic", "at"), [(b"PK\5\6", 12), (b"PK\6\6", 40)])
+def test_a_zip_with_a_list_without_end_is_not_read_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, magic: bytes, at: int
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 0)  # or only large ones have the second kind of end
+    content = bytearray(write_zip(tmp_path / "a.zip", [("a.png", png())]).read_bytes())
+    at += content.rindex(magic)
+    content[at : at + 4] = (100_000_001).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(SourceMissing, match=r"its list of files has more than 100 MB\.$"):
+        open_source(tmp_path / "a.zip").weigh()
+
+
 def test_what_is_no_zip_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"this is no zip")
     with pytest.raises(SourceMissing, match="not a zip that can be read"):
@@ -188,7 +212,86 @@ def test_a_truncated_tar_gives_what_came_before_and_says_so(tmp_path: Path) -> N
     assert len(found) >= 2
 
 
-def test_names_that_climb_out_of_an_archive_are_only_names(tmp_path: Path) -> None:
-    path = write_tar(tmp_path / "a.tar", [("../../escaped.png", png())])
-    assert [found.name for found in open_source(path)] == ["../../escaped.png"]
-    assert not (tmp_path.parent.parent / "escaped.png").exists()
+LEADING_OUT = ["../../out.png", "/tmp/out.png", r"..\..\out.png", r"C:\out.png", "a/../../out.png"]
+
+
+@pytest.mark.parametrize("write", [write_zip, write_tar])
+def test_names_that_lead_out_of_an_archive_are_refused(tmp_path: Path, write: Callable[..., Path]) -> None:
+    names = [*LEADING_OUT, "a..b/..c.png", "a: b.png"]
+    archive = tmp_path / ("a.zip" if write is write_zip else "a.tar")
+    found = list(open_source(write(archive, [(name, png()) for name in names])))
+    assert [one.name for one in found] == names
+    assert codes(found) == ["file_name"] * len(LEADING_OUT)
+    assert [one.content for one in found[-2:]] == [png()] * 2
+
+
+def test_a_name_without_end_is_refused_and_shown_in_part(tmp_path: Path) -> None:
+    (found,) = open_source(write_zip(tmp_path / "a.zip", [(f"{'a' * 60_000}.png", png())]))
+    assert isinstance(found.content, RefusedImage)
+    assert found.content.reason == "Its name has more than 1,000 characters."
+    assert len(found.source) < 1_100
+
+
+def test_links_and_devices_in_a_tar_are_refused_with_what_lies_behind_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        for name, kind in (
+            ("hard.png", b"1"),
+            ("soft.png", b"2"),
+            ("device.png", b"3"),
+            ("pipe.png", b"6"),
+            ("d", b"2"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc"
+            archive.addfile(member)
+        for name in ("d/behind.png", "dd/x.png"):
+            member = tarfile.TarInfo(name)
+            member.size = len(png())
+            archive.addfile(member, io.BytesIO(png()))
+    source = open_source(path)
+    found = list(source)
+    assert [one.name for one in found] == ["hard.png", "soft.png", "device.png", "pipe.png", "d/behind.png", "dd/x.png"]
+    assert codes(found) == ["link"] * 5
+    assert source.ignored == {"no ending": 1}
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
+    entry = zipfile.ZipInfo("link.png")
+    entry.create_system, entry.external_attr = 3, 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(entry, "/etc/passwd")
+    assert codes(list(open_source(tmp_path / "a.zip"))) == ["link"]
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_an_archive_is_read_as_far_as_it_may_unpack(tmp_path: Path, name: str) -> None:
+    entries = [(f"{number}.png", bytes(400_000)) for number in range(9)]
+    write = write_zip if name == "a.zip" else write_tar
+    source = open_source(write(tmp_path / name, entries, *["w:gz"] * name.endswith("gz")))
+    source.most_bytes = 1_000_000
+    found = list(source)
+    assert codes(found) == ["too_large_archive"]
+    assert [one.name for one in found] == ["0.png", "1.png", ""]
+    assert "more than 1 MB" in found[-1].content.reason  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_header_without_end_is_not_read_into_memory(tmp_path: Path, mode: str) -> None:
+    """Of a few kilobytes tarfile would make a name of gigabytes."""
+    path = write_tar(tmp_path / "a.tar", [("a.png", png()), ("b" * 50_000_000, b"")], mode)
+    tracemalloc.start()
+    found = list(open_source(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found[0].content, codes(found)) == (png(), ["damaged_archive"])
+    assert peak < 15_000_000
+
+
+def test_a_tar_that_was_packed_in_parts_is_read_to_its_end(tmp_path: Path) -> None:
+    """As pigz and pbzip2 write it."""
+    entries = [(f"{number}.png", os.urandom(9_000)) for number in range(9)]
+    content = write_tar(tmp_path / "whole.tar", entries).read_bytes()
+    path = tmp_path / "a.tar.bz2"
+    path.write_bytes(b"".join(bz2.compress(content[at : at + 20_000]) for at in range(0, len(content), 20_000)))
+    assert len(list(open_source(path))) == 9

@@ -20,7 +20,7 @@ from search.ingest import archives, rows, uploads
 from search.models import Dataset, Encoder, Image, Job
 from search.work import jobs, queue, reconciling
 from tests.conftest import still
-from tests.pictures import huge_header_png, plain_png, png_bytes, truncated_jpeg
+from tests.pictures import huge_header_png, plain_bmp, plain_png, png_bytes, truncated_jpeg
 
 AddImage = Callable[..., Image]
 
@@ -275,6 +275,21 @@ class TestArchives:
         response = client.post("/datasets/own/upload/", {"files": SimpleUploadedFile("c.zip", bytes(1_000_001))})
         assert "An archive may have 1 MB here." in client.get(response["Location"]).text
         assert not [path for path in arriving_root.glob("*/*") if path.is_file()]
+
+    def test_one_that_unpacks_to_more_than_an_archive_may_have_is_read_so_far(
+        self, client: Client, own: Dataset, settings: Any, unsent: list[int]
+    ) -> None:
+        """Pictures of one colour, of which a megabyte holds gigabytes."""
+        settings.MAX_ARCHIVE_BYTES = 1_000_000
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for n in range(5):
+                archive.writestr(f"{n}.bmp", plain_bmp(400, 400, (n, 0, 0)))
+        send(client, "a.zip", content.getvalue())
+        archives.carry_out_for_worker(unsent[0])
+        reasons = [one.reason for one in Job.objects.get().refusals.all()]
+        assert reasons == ["The archive unpacks to more than 1 MB. What came before was imported."]
+        assert Image.objects.count() == 2
 
     def test_a_dataset_that_is_deleted_meanwhile_ends_it(
         self, client: Client, own: Dataset, mixed: bytes, unsent: list[int]
