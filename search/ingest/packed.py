@@ -18,7 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from embeddings.images import RefusedImage
 from embeddings.images.decoding import MAX_FILE_BYTES, check_file_size
@@ -39,7 +39,11 @@ _ARCHIVE_ERRORS = (
     MemoryError,
 )
 _UNIX = 3  # as zips call what wrote them
-_UNPACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_UNPACKERS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
 # A tar does not say beforehand how many files it has.
 _BYTES_OF_A_PICTURE = 100_000
 # Names in headers that say more than this of one file are of no program that packs files.
@@ -202,8 +206,7 @@ class TarSource(ArchiveSource):
         beginning = raw.read(6)
         raw.seek(0)
         unpacker = next((open_ for magic, open_ in _UNPACKERS.items() if beginning.startswith(magic)), None)
-        stream = unpacker(raw) if unpacker else raw
-        return _Unpacked(stream, lambda: self.beat(), self.most_bytes)  # type: ignore[arg-type]
+        return _Unpacked(unpacker(raw) if unpacker else raw, lambda: self.beat(), self.most_bytes)
 
     def _opened(self, unpacked: _Unpacked) -> tarfile.TarFile:
         unpacked.header_end = _MOST_BYTES_OF_A_HEADER
@@ -218,7 +221,7 @@ class TarSource(ArchiveSource):
         links: set[str] = set()
         member = archive.next()
         while member is not None:
-            archive.members = []  # tarfile would keep all of them
+            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep all of them
             unpacked.header_end = math.inf
             path = PurePosixPath(member.name)
             if member.issym():
