@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -81,9 +82,10 @@ def test_labels_and_tags_that_come_later_fill_in_what_is_missing(folder: Path) -
 def test_tags_of_an_encoder_do_not_replace_them(
     folder: Path, encoder: Any, network: ColourNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        embedding, "_encode", lambda network, inputs: (network.encode(inputs), [[("tabby", 0.9)]] * len(inputs))
-    )
+    def encode(network: ColourNetwork, pictures: list[Any]) -> Any:
+        return network.encode(np.stack(pictures)), [[("tabby", 0.9)]] * len(pictures)
+
+    monkeypatch.setattr(embedding, "_encode", encode)
     run(folder)
     assert (marks("red.png")[2], marks("cyan.png")[2]) == (["poppy", "field"], ["tabby"])
 
