@@ -52,12 +52,13 @@ def send(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 def _stream(request: HttpRequest) -> None:
     """Have files written where they stay. Before anything reads the request; so the token is checked afterwards."""
-    request.upload_handlers = [
-        LimitedByKind(request),
-        ArchivesOnDisk(request),
-        MemoryFileUploadHandler(request),
-        TemporaryFileUploadHandler(request),
-    ]
+    if request.content_type == "multipart/form-data":  # a form without files has been read already
+        request.upload_handlers = [
+            LimitedByKind(request),
+            ArchivesOnDisk(request),
+            MemoryFileUploadHandler(request),
+            TemporaryFileUploadHandler(request),
+        ]
 
 
 @csrf_protect

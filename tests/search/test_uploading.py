@@ -137,6 +137,12 @@ def test_a_file_is_taken_with_a_token_only(own: Dataset) -> None:
         assert strict.post(f"/datasets/own/upload/{page}", {"file": file, "files": file}).status_code == 403
 
 
+@pytest.mark.parametrize(("address", "status"), [("upload/", 422), ("upload/file/", 400)])
+def test_a_form_of_a_kind_that_has_no_files_is_told_so(client: Client, own: Dataset, address: str, status: int) -> None:
+    form = {"data": "label=warm", "content_type": "application/x-www-form-urlencoded"}
+    assert client.post(f"/datasets/own/{address}", **form).status_code == status
+
+
 def test_the_job_of_one_dataset_takes_no_files_for_another(client: Client, own: Dataset) -> None:
     Dataset.objects.create(name="Other", owner=own.owner)
     job = begin(client)
