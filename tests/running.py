@@ -17,12 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from imgsim_site import embedded
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 240
+# Programs of a site.
+WEB, WORKER = "imgsim_site.web", "celery"
 
 
 class Site:
@@ -74,14 +77,32 @@ class Site:
             return cursor.fetchall() if cursor.description else []
 
     def make_token(self) -> str:
-        """Make a superuser with a token that may write; return its secret."""
-        make = (
-            "from datetime import timedelta; from django.contrib.auth import get_user_model; "
-            "from search import tokens; "
-            "chief = get_user_model().objects.create_superuser('chief'); "
+        """Make a token of the superuser that may write; return its secret."""
+        return self._as_chief(
+            "from datetime import timedelta; from search import tokens; "
             "print(tokens.make(chief, 'program', ['read', 'write'], timedelta(days=1)).secret)"
         )
-        return self.manage("shell", "-v0", "-c", make).split()[-1]
+
+    def sign_in(self) -> str:
+        """Sign the superuser in; return what the cookie of the session says."""
+        return self._as_chief(
+            "from django.test import Client; client = Client(); client.force_login(chief); "
+            "print(client.cookies['sessionid'].value)"
+        )
+
+    def _as_chief(self, code: str) -> str:
+        """Run code with the superuser `chief`, who is made when first needed; return the last word that it prints."""
+        make = (
+            "from django.contrib.auth.models import User; "
+            "chief = User.objects.filter(username='chief').first() or User.objects.create_superuser('chief'); "
+        )
+        return self.manage("shell", "-v0", "-c", make + code).split()[-1]
+
+    def processes(self, program: str) -> set[psutil.Process]:
+        """Return the processes of a program of this site, WEB or WORKER, with their children."""
+        named = [one for one in psutil.process_iter(["cmdline"]) if program in (one.info["cmdline"] or [])]
+        own = [one for one in named if one.environ().get("IMGSIM_VAR") == str(self.var)]
+        return {child for one in own for child in [one, *one.children(recursive=True)]}
 
     @contextlib.contextmanager
     def process(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -132,7 +153,7 @@ class Site:
         options = ["-l", "WARNING", "--concurrency", str(n_children)]
         if beat:
             options += ["-B", "--schedule", str(self.var / "beat")]
-        with self.process("-m", "celery", "-A", "imgsim_site", "worker", *options) as process:
+        with self.process("-m", WORKER, "-A", "imgsim_site", "worker", *options) as process:
             yield process
 
     @contextlib.contextmanager
@@ -141,7 +162,7 @@ class Site:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        with self.process("-m", "imgsim_site.web", "--port", str(port)):
+        with self.process("-m", WEB, "--port", str(port)):
             url = f"http://127.0.0.1:{port}"
             wait_for(lambda: answers(f"{url}/healthz"), "the web server")
             yield url

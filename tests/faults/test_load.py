@@ -14,12 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 
 from tests.faults.gallery import CALM, Gallery
 from tests.pictures import jpeg_bytes
-from tests.running import status_of
+from tests.running import WEB, status_of
 
 N_SEARCHES, N_AT_A_TIME, N_TO_WARM_UP = 1_000, 50, 400
 MOST_GROWTH = 1.10
@@ -33,16 +32,9 @@ def url(gallery: Gallery) -> Iterator[str]:
         yield url
 
 
-def servers_of(gallery: Gallery) -> list[psutil.Process]:
-    """Return the processes of the site's web server, those that decode for it left out."""
-    of_any_site = [one for one in psutil.process_iter(["cmdline"]) if "imgsim_site.web" in (one.info["cmdline"] or [])]
-    return [one for one in of_any_site if one.environ().get("IMGSIM_VAR") == str(gallery.site.var)]
-
-
 def memory_below(gallery: Gallery) -> int:
     """Return the resident bytes of the web server, with those that decode for it."""
-    everything = {child.pid: child for one in servers_of(gallery) for child in [one, *one.children(recursive=True)]}
-    return sum(one.memory_info().rss for one in everything.values())
+    return sum(one.memory_info().rss for one in gallery.site.processes(WEB))
 
 
 def test_a_thousand_searches_fifty_at_a_time(gallery: Gallery, url: str) -> None:
@@ -168,4 +160,4 @@ def test_mixed_use_takes_no_more_with_time(gallery: Gallery, url: str, tmp_path:
 
 
 def n_descriptors(gallery: Gallery) -> int:
-    return sum(one.num_fds() for one in servers_of(gallery))
+    return sum(one.num_fds() for one in gallery.site.processes(WEB))
