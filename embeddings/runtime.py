@@ -40,6 +40,8 @@ class CpuNetwork:
         self._n_threads = n_threads or available_cores()
         self._precision = precision
         self._core = openvino.Core()
+        # A mapped file that is overwritten changes vectors, and one that is cut ends the process.
+        self._core.set_property({"ENABLE_MMAP": False})
         self._network = self._core.read_model(path)
         self._network.reshape([1, *list(self._network.input(0).partial_shape)[1:]])
         self.input_size = int(self._network.input(0).shape[1])

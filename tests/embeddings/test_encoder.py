@@ -163,6 +163,30 @@ def test_it_says_so_when_a_file_has_changed(installed: Install, tmp_path: Path, 
         Encoder.load(copy).encode(gradient)
 
 
+@pytest.mark.parametrize("damage", ["cut", "blank"])
+def test_it_goes_on_with_what_it_has_in_memory(installed: Install, tmp_path: Path, damage: str) -> None:
+    """In a process of its own: reading a mapped file that was cut ends it."""
+    copy = Path(copytree(installed("mobilenet_v2").folder, tmp_path / "mobilenet_v2"))
+    program = """
+import sys
+import numpy as np
+from pathlib import Path
+from embeddings.encoder import Encoder
+folder, damage = Path(sys.argv[1]), sys.argv[2]
+encoder, pictures = Encoder.load(folder, n_threads=2), np.full((5, 224, 224, 3), 90, np.uint8)
+before = encoder.encode(pictures[:1])
+weights = folder / "mobilenet_v2.bin"
+with weights.open("r+b") as file:
+    file.truncate(0) if damage == "cut" else file.write(bytes(weights.stat().st_size))
+np.testing.assert_allclose(encoder.encode(pictures[:1]), before, atol=1e-6)
+np.testing.assert_allclose(encoder.encode(pictures), np.repeat(before, 5, axis=0), atol=1e-5)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(copy), damage], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_it_says_so_when_the_description_cannot_be_read(installed: Install, tmp_path: Path) -> None:
     copy = Path(copytree(installed("mobilenet_v2").folder, tmp_path / "mobilenet_v2"))
     (copy / "mobilenet_v2.json").write_text("{")
