@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from embeddings.heads import LinearHead
 from embeddings.spatial import NoLocations
 from embeddings.specs import EncoderSpec
-from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
+from embeddings.stored import EncoderDamaged, EncoderMissing, NoEncoder, StoredEncoder
 
 if TYPE_CHECKING:
     from embeddings.gpu import GpuNetwork
     from embeddings.runtime import CpuNetwork
 
-__all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing", "HeadedEncoder", "NoLocations"]
+__all__ = ["BrokenVectors", "Encoder", "EncoderDamaged", "EncoderMissing", "HeadedEncoder", "NoEncoder", "NoLocations"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ _LARGEST_NUMBER = 65_504.0  # of halves, as which vectors are kept
 
 
 class BrokenVectors(RuntimeError):
-    """Raised when the network gives a vector that cannot be compared: no number, too large, or zero for a cosine.
+    """Raised when the network gives a vector that cannot be compared: of another length than the encoder's others,
+    no number, too large, or zero for a cosine.
 
     places: of the pictures in the batch for which it does, ascending.
     """
@@ -130,6 +131,9 @@ class Encoder:
         self._compiled()
 
     def _comparable(self, vectors: Vectors) -> Vectors:
+        if vectors.shape[1] != self.spec.dim:
+            what = f"the network gave {vectors.shape[1]} numbers an image, not {self.spec.dim}"
+            raise BrokenVectors(what, tuple(range(len(vectors))))
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         needs_direction = self.spec.distance == "cosine"
         fits = lengths > 0 if needs_direction else np.abs(vectors).max(axis=1, keepdims=True) <= _LARGEST_NUMBER
@@ -165,7 +169,7 @@ class Encoder:
         if self._processor == "gpu":
             from embeddings.gpu import GpuNetwork, NoGpu
 
-            self._stored.verify(self._folder, suffixes=(".keras",))
+            self._verified(".keras")
             try:
                 return GpuNetwork.load(self._folder / f"{self.spec.name}.keras")
             except NoGpu as error:
@@ -182,13 +186,20 @@ class Encoder:
         # Local, as in `_compile`.
         from embeddings.runtime import CpuNetwork
 
-        self._stored.verify(self._folder, suffixes=(".xml", ".bin"))
+        stored = self._verified(".xml", ".bin")
         return CpuNetwork(
             self._folder / f"{self.spec.name}.xml",
             n_threads=self._n_threads,
-            precision=self.spec.precision,
+            precision=stored.spec.precision,
             locations=locations,
         )
+
+    def _verified(self, *suffixes: str) -> StoredEncoder:
+        """Return what the folder says now: the same weights may have been installed anew since it was loaded."""
+        stored = StoredEncoder.read(self._folder)
+        stored.verify_weights(self._folder, self.weights_sha256)
+        stored.verify(self._folder, suffixes)
+        return stored
 
     @cached_property
     def _labels(self) -> list[str]:

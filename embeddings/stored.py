@@ -15,11 +15,15 @@ from embeddings.specs import EncoderSpec, HubSource, KerasSource, PyPISource, So
 _SOURCES: dict[str, type[Source]] = {"pypi": PyPISource, "keras": KerasSource, "hub": HubSource}
 
 
-class EncoderMissing(RuntimeError):
-    """Raised when a folder holds no encoder; the message says what to run."""
+class NoEncoder(RuntimeError):
+    """Raised where there is no encoder that could be used; the message says why, and what to run."""
 
 
-class EncoderDamaged(RuntimeError):
+class EncoderMissing(NoEncoder):
+    """Raised when a folder holds no encoder."""
+
+
+class EncoderDamaged(NoEncoder):
     """Raised when a file of an encoder is missing or is not the one that was installed."""
 
 
@@ -45,7 +49,7 @@ class StoredEncoder:
         """Return what `folder` holds. Raises EncoderMissing or EncoderDamaged; the other files are not looked at."""
         descriptions = sorted(folder.glob("*.json"))
         if len(descriptions) != 1:
-            raise EncoderMissing(f"no encoder in {folder}: run `manage.py install_encoder {folder.name}`")
+            raise EncoderMissing(f"the encoder {folder.name} has no files; {_again(folder)}")
         try:
             return cls._parse(json.loads(descriptions[0].read_text(encoding="utf-8")))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -71,6 +75,11 @@ class StoredEncoder:
             if received != expected:
                 raise _damaged(folder, f"{name} has changed")
 
+    def verify_weights(self, folder: Path, weights_sha256: str) -> None:
+        """Raise EncoderDamaged unless the files in `folder` were made from these weights."""
+        if self.weights_sha256 != weights_sha256:
+            raise _damaged(folder, f"its files are those of other weights ({self.spec.name}, {self.spec.dim} numbers)")
+
     @classmethod
     def _parse(cls, fields: dict[str, Any]) -> "StoredEncoder":
         spec = fields.pop("spec")
@@ -90,6 +99,9 @@ def sha256_of(path: Path) -> str:
 
 
 def _damaged(folder: Path, reason: str) -> EncoderDamaged:
-    return EncoderDamaged(
-        f"the encoder in {folder} is damaged: {reason}; run `manage.py install_encoder {folder.name}`"
-    )
+    # Visitors read this too: the folder is called by its name alone.
+    return EncoderDamaged(f"the encoder {folder.name} is damaged: {reason}; {_again(folder)}")
+
+
+def _again(folder: Path) -> str:
+    return f"run `manage.py install_encoder {folder.name}`"

@@ -104,6 +104,8 @@ def embed(encoder: Encoder, image_ids: Sequence[int]) -> Outcome:
 
 def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     """Decode, encode and write."""
+    if tasks:
+        network.warm_up()  # one that cannot be used is found out before pictures are read in vain
     started = time.perf_counter()
     done: list[tuple[_Task, images.Prepared]] = []
     refused: list[tuple[_Task, images.RefusedImage]] = []

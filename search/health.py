@@ -37,7 +37,7 @@ def _broker() -> None:
 
 
 def _encoder() -> None:
-    encoders.network(encoders.default())
+    encoders.check(encoders.default())
 
 
 def _worker() -> None:
@@ -60,6 +60,8 @@ _CHECKS: dict[str, Callable[[], None]] = {
 def _look(check: Callable[[], None]) -> str:
     try:
         check()
+    except encoders.NoEncoder as error:
+        return str(error)  # says what to run, and is shown to visitors elsewhere too
     except Exception as error:  # noqa: BLE001 -- any failure of a part is the answer here
         # The text of an error may name hosts and paths; visitors get its kind.
         return type(error).__name__

@@ -1,5 +1,7 @@
 """What workers do. Each task takes ids, calls one function, and can be run twice."""
 
+import logging
+
 from billiard.exceptions import WorkerLostError
 from celery import shared_task
 from celery.signals import task_failure, task_prerun, worker_init, worker_process_init, worker_ready
@@ -16,6 +18,8 @@ from search.reviewing import running as duplicates
 from search.training import running
 from search.work import answering, counting, embedding_jobs, queue, reconciling  # noqa: F401 -- the first answers by itself
 from search.work import upkeep as upkeeping
+
+logger = logging.getLogger(__name__)
 
 
 @worker_init.connect
@@ -66,6 +70,9 @@ def embed(encoder_id: int, image_ids: list[int], job_id: int | None = None) -> N
             outcome = embedding.embed(encoder, image_ids)
         except encoders.BrokenEncoder:
             return  # the encoder's row says so, and the log did
+        except encoders.NoEncoder as error:  # the sweeper sends them again when its files are mended
+            logger.warning("%d images wait: %s", len(image_ids), error)
+            return
         if encoder.is_default and (outcome.n_embedded or outcome.n_refused):  # else it would only send them again
             reconciling.send_left(encoder)
 

@@ -57,6 +57,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> ColourNetwork:
 
     network = ColourNetwork()
     monkeypatch.setattr(encoders, "network", lambda encoder: network)
+    monkeypatch.setattr(encoders, "check", lambda encoder: None)
     return network
 
 

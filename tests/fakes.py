@@ -26,6 +26,9 @@ class ColourNetwork:
     weights_sha256: str = "0" * 64
     n_encoded: int = field(default=0, init=False)
 
+    def warm_up(self) -> None:
+        """Have nothing to compile."""
+
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.n_encoded += len(images)
         size = images.shape[1] // 2

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import Router
 
+from embeddings.encoder import EncoderDamaged, EncoderMissing
 from search.api.access import ANYBODY, READING, no_image
 from search.api.asking import FIELDS, LISTS, SearchOut, filters_of, images_of, numbers_of, page_of, page_text
 from search.api.problems import Problem, refusals
@@ -72,7 +73,8 @@ def search(request: HttpRequest) -> HttpResponse:
     except (UnknownDataset, UnknownImage) as error:
         raise Problem(404, "not_found", str(error)) from error
     except NoEncoder as error:
-        raise Problem(404 if words.get("encoder") else 503, "no_encoder", str(error)) from error
+        is_unknown = bool(words.get("encoder")) and not isinstance(error, (EncoderDamaged, EncoderMissing))
+        raise Problem(404 if is_unknown else 503, "no_encoder", str(error)) from error
     return JsonResponse({**result.as_json(), "next": page_text(result.next_page)})
 
 

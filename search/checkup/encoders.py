@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
 from search import encoders, indexing
 from search.checkup.findings import Finding, error, ok, warning
+from search.encoders import checking
 from search.models import Encoder
 from search.quality import auditing
 
@@ -35,14 +35,9 @@ def _files(encoder: Encoder, *, is_default: bool) -> Iterator[Finding]:
         again = f"cp -r BACKUP/encoders/{encoder.name} {encoder.folder.parent}/, or train it again"
     make = error if is_default else warning
     try:
-        stored = StoredEncoder.read(encoder.folder)
-        stored.verify(encoder.folder)
-    except (EncoderMissing, EncoderDamaged) as failure:
-        yield make(_PART, f"{encoder.name}: {str(failure).partition(';')[0]}", again)
-        return
-    if stored.weights_sha256 != encoder.weights_sha256:
-        what = f"{encoder.name}: its files are of other weights than its row says: its vectors do not compare."
-        yield make(_PART, what, again)
+        checking.verify(encoder)
+    except encoders.NoEncoder as failure:
+        yield make(_PART, f"{str(failure).partition(';')[0]}.", again)
         return
     yield ok(_PART, f"{encoder.name}{' (default)' if is_default else ''}: every file is whole.")
 

@@ -10,7 +10,9 @@ from django.db import transaction
 
 from embeddings import images, specs
 from embeddings.encoder import Encoder as Network
-from embeddings.encoder import EncoderDamaged, EncoderMissing, Processor
+from embeddings.encoder import NoEncoder as NoEncoder
+from embeddings.encoder import Processor
+from search.encoders import checking
 from search.models import Encoder, Job
 from search.text import is_storable
 
@@ -20,10 +22,6 @@ _networks: dict[str, Network] = {}
 _loading = threading.RLock()
 _n_threads: int | None = None
 _processor: Processor = "cpu"
-
-
-class NoEncoder(Exception):
-    """There is no encoder of that name, or none at all. The message says what to run."""
 
 
 class BrokenEncoder(NoEncoder):
@@ -53,7 +51,7 @@ def by_name(name: str) -> Encoder:
 
 
 def network(encoder: Encoder) -> Network:
-    """Return the network of an encoder, loading it on first use. Raises NoEncoder where its files are gone."""
+    """Return the network of an encoder, loading it on first use. Raises NoEncoder where its files cannot be used."""
     # Keyed by the weights too: an encoder that is installed anew is loaded anew.
     key = f"{encoder.name}:{encoder.weights_sha256}"
     with _loading:
@@ -88,16 +86,40 @@ def is_loaded(encoder: Encoder) -> bool:
 
 def _loaded(encoder: Encoder) -> Network:
     """Load a network; a linear head shares its backbone with whoever else uses it in this process."""
-    backbone = Encoder.objects.filter(name=encoder.spec.get("backbone", "")).first()
+    checking.check(encoder)
+    backbone = _backbone(encoder)
+    return Network.load(
+        encoder.folder,
+        n_threads=_n_threads,
+        processor=_processor,
+        backbone=network(backbone) if backbone else None,
+    )
+
+
+def _backbone(encoder: Encoder) -> Encoder | None:
+    """Return what a linear head sits on."""
+    return Encoder.objects.filter(name=encoder.spec.get("backbone", "")).first()
+
+
+def check(encoder: Encoder) -> None:
+    """Raise NoEncoder unless the files of an encoder, and of its backbone, are whole, in memory or not.
+
+    Quick, where no file has been touched since this process looked at it.
+    """
+    checking.check(encoder)
+    if backbone := _backbone(encoder):
+        checking.check(backbone)
+
+
+def why_unusable(encoder: Encoder) -> str:
+    """Return what is wrong with an encoder or its files, and what to do; nothing where it can be used."""
+    if encoder.fault:
+        return encoder.fault
     try:
-        return Network.load(
-            encoder.folder,
-            n_threads=_n_threads,
-            processor=_processor,
-            backbone=network(backbone) if backbone else None,
-        )
-    except (EncoderMissing, EncoderDamaged) as error:
-        raise NoEncoder(str(error)) from error
+        check(encoder)
+    except NoEncoder as error:
+        return str(error)
+    return ""
 
 
 def n_threads() -> int | None:

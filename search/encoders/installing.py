@@ -75,6 +75,7 @@ def install(name: str, weights: Path | None, report: Callable[[str], None]) -> E
     if not Encoder.objects.filter(is_default=True).exists():
         encoders.set_default(encoder)
         encoder.refresh_from_db()
+    queue.send_sweep()  # what waits for it goes on at once
     return encoder
 
 

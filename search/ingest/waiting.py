@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+from search import encoders
 from search.ingest.errors import CannotImport, DatasetDeleted
 from search.models import Dataset, Encoder, Image
 from search.work import queue, reconciling
@@ -106,6 +107,10 @@ def _push_on(n_pending: int, local: LocalWorkers | None) -> None:
             "No worker answers. The pictures are in and wait: start a worker "
             "(celery -A imgsim_site worker), or import again with --sync."
         )
+    try:
+        encoders.check(encoders.default())
+    except encoders.NoEncoder as error:
+        raise CannotImport(f"The pictures are in and wait: {error}.") from error
     # Beat sweeps too, but it is one more process that may have ended. Leases keep two sweeps from embedding twice.
     if queue.n_waiting(Turn.SOON) == 0:
         reconciling.reconcile()

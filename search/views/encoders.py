@@ -30,13 +30,17 @@ from search.work import embedding_jobs
 
 @dataclass(frozen=True, kw_only=True)
 class Installed:
-    """An encoder, how many images it has embedded, and how a search through all of them compares."""
+    """An encoder, how many images it has embedded, and how a search through all of them compares.
+
+    why_unusable: what is wrong with its files, if anything is.
+    """
 
     encoder: Encoder
     n_embedded: int
     n_images: int
     has_index: bool
     wants_index: bool
+    why_unusable: str
 
 
 # What is kept of a training, in the order and by the words in which it is shown.
@@ -149,4 +153,5 @@ def _installed(encoder: Encoder, n_embedded: int, n_images: int) -> Installed:
         n_images=n_images,
         has_index=indexing.is_valid(encoder),
         wants_index=n_embedded > settings.EXACT_SEARCH_UP_TO,
+        why_unusable="" if encoder.is_being_removed else encoders.why_unusable(encoder),
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from search import encoders
 from search.forms.working import JobsForm
 from search.models import Encoder, Image, Job
 from search.training import runs
@@ -50,7 +51,8 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "page": page,
         "form": form,
         "is_filtered": bool(wanted),
-        "is_live": not all(job.is_over for job in page),
+        "is_live": (is_live := not all(job.is_over for job in page)),
+        "why_waiting": _why_waiting() if is_live else "",
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
     }
     return render(request, "search/jobs.html", context)
@@ -69,10 +71,12 @@ def workers(request: HttpRequest) -> HttpResponse:
         n: dict[str, int] = queue.depths()
     except Exception:  # noqa: BLE001 -- whatever the broker's client raises: the page says that it is out of reach
         n = {}
+    n_pending = Image.objects.filter(status=Image.Status.PENDING).count()
     context = {
         "workers": known,
         "depths": [(name, words, n.get(name)) for name, words in QUEUES.items()],
-        "n_pending": Image.objects.filter(status=Image.Status.PENDING).count(),
+        "n_pending": n_pending,
+        "why_waiting": _why_waiting() if n_pending else "",
         "is_part": bool(request.headers.get("HX-Request")),
     }
     return render(request, "search/workers.html", context)
@@ -107,7 +111,7 @@ def facts_of(shown: Job) -> dict[str, Any]:
         "n_refusals": shown.refusals.count(),
         "refused_images": shown.images.filter(status="refused").select_related("dataset")[:MAX_REFUSALS],
         "is_live": not shown.is_over,
-        "fault": _fault_of(shown),
+        "why_waiting": _why_waiting() if now.n_pending else "",
         "advance": None if shown.is_over else advance(shown, now),
         "lines": list(reversed(shown.lines.order_by("-pk")[:MAX_LINES])),
         "curves": curves(shown.progress.get("history", [])),
@@ -118,10 +122,10 @@ def facts_of(shown: Job) -> dict[str, Any]:
     }
 
 
-def _fault_of(job: Job) -> str:
-    """Return why the images of a job wait in vain, where they do."""
+def _why_waiting() -> str:
+    """Return why no picture that waits is embedded now, as far as that is for its encoder."""
     default = Encoder.objects.filter(is_default=True).first()
-    return default.fault if default and job.state == Job.State.EMBEDDING and job.kind == Job.Kind.IMPORT else ""
+    return encoders.why_unusable(default) if default else ""
 
 
 def _standing(job: Job) -> Standing | None:

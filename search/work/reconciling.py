@@ -54,6 +54,9 @@ def reconcile() -> Swept:
         default = encoders.default()
     except encoders.NoEncoder:
         return Swept(n_jobs_ended=n_ended)
+    if why := encoders.why_unusable(default):
+        logger.warning("No picture is embedded: %s", why)
+        return Swept(n_jobs_ended=n_ended)
     n_sent = send_left(default)
     if n_sent == 0:
         n_sent = after_load(default)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from embeddings.encoder import BrokenVectors, Encoder, EncoderDamaged, EncoderMissing
 from embeddings.install import InstalledEncoder
+from embeddings.stored import StoredEncoder, sha256_of
 from tests.embeddings.test_networks import CANONICAL, each_encoder
 
 Install = Callable[[str], InstalledEncoder]
@@ -161,6 +163,27 @@ def test_it_says_so_when_a_file_has_changed(installed: Install, tmp_path: Path, 
         file.write(b"damage")
     with pytest.raises(EncoderDamaged, match=r"mobilenet_v2\.bin has changed; run"):
         Encoder.load(copy).encode(gradient)
+
+
+def test_it_takes_files_that_were_installed_anew_meanwhile(
+    installed: Install, tmp_path: Path, gradient: Images
+) -> None:
+    """Which come out differently, byte for byte, from the same weights."""
+    copy = Path(copytree(installed("mobilenet_v2").folder, tmp_path / "mobilenet_v2"))
+    encoder = Encoder.load(copy)
+    description = copy / "mobilenet_v2.xml"
+    description.write_text(description.read_text() + "\n")
+    stored = StoredEncoder.read(copy)
+    replace(stored, files={**stored.files, description.name: sha256_of(description)}).write(copy)
+    assert encoder.encode(gradient).shape == (1, 1280)
+
+
+def test_it_refuses_the_files_of_another_encoder(installed: Install, tmp_path: Path, gradient: Images) -> None:
+    copy = Path(copytree(installed("mobilenet_v2").folder, tmp_path / "mobilenet_v2"))
+    encoder = Encoder.load(copy)
+    replace(StoredEncoder.read(copy), weights_sha256="0" * 64).write(copy)
+    with pytest.raises(EncoderDamaged, match=r"its files are those of other weights \(mobilenet_v2, 1280 numbers\)"):
+        encoder.encode(gradient)
 
 
 @pytest.mark.parametrize("damage", ["cut", "blank"])
