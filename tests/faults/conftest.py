@@ -29,8 +29,8 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
         (folder / f"{number:03d}.jpg").write_bytes(content)
     with tempfile.TemporaryDirectory(prefix="imgsim-faults-") as place:
         site = Site(Path(place))
-        migrate_and_install(site)
         with site.servers():
+            migrate_and_install(site)
             site.manage_json("import_images", str(folder), "--dataset", CALM, "--sync")
             names = frozenset(hashlib.sha256(content).hexdigest() for content in contents)
             found = Gallery(site=site, folder=folder, contents=names)
