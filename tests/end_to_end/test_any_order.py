@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from imgsim_site.embedded.redis import find_redis_server
-from tests.end_to_end.conftest import migrate_and_install
+from tests.end_to_end.conftest import copy
 from tests.pictures import jpeg_bytes
 from tests.running import Site, api_client, wait_for
 
@@ -78,14 +78,14 @@ def _is_open(port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
+def running(prepared: Path) -> Iterator[Running]:
     """A site with a broker of its own, and nothing running but its database."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="imgsim-site-") as place:
+        copy(prepared, Path(place))
         site = Site(Path(place), REDIS_URL=f"redis://127.0.0.1:{port}/0")
-        migrate_and_install(site)
         with site.servers():
             parts = Running(site, port)
             yield parts

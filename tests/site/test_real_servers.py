@@ -1,14 +1,11 @@
 """DATABASE_URL and REDIS_URL: the same code against a Postgres and a Redis started the ordinary way, on ports."""
 
-import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -19,9 +16,10 @@ from imgsim_site.embedded.account import let_in, let_read, server_account
 from imgsim_site.embedded.postgres import clean_environment, install_folder
 from imgsim_site.embedded.redis import find_redis_server
 from tests.conftest import png
+from tests.end_to_end.conftest import install
+from tests.running import Site
 from tests.site.conftest import MakeFolder
 
-PROJECT = Path(__file__).parents[2]
 START_SECONDS = 30
 
 
@@ -88,60 +86,38 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def environment(database_url: str, redis_url: str, make_folder: MakeFolder) -> dict[str, str]:
-    """What a deployment sets, with an empty folder for its state."""
-    settings = {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": "only for this test",
-        "IMGSIM_VAR": str(make_folder()),
-        "DJANGO_SETTINGS_MODULE": "imgsim_site.settings",
-    }
-    return os.environ | settings
+def deployed(database_url: str, redis_url: str, make_folder: MakeFolder) -> Site:
+    """A migrated site as a deployment sets it, with an empty folder for its state."""
+    site = Site(make_folder(), DATABASE_URL=database_url, REDIS_URL=redis_url, SECRET_KEY="only for this test")
+    site.manage("migrate", "--verbosity", "0")
+    return site
 
 
-def manage(environment: dict[str, str], *arguments: str | Path) -> str:
-    command = [sys.executable, "manage.py", *map(str, arguments)]
-    finished = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished.stdout
-
-
-def last_line_as_json(text: str) -> Any:
-    return json.loads(text.splitlines()[-1])
-
-
-@pytest.fixture(scope="module")
-def migrated(environment: dict[str, str]) -> dict[str, str]:
-    manage(environment, "migrate", "--verbosity", "0")
-    return environment
-
-
-def test_the_tables_are_made_in_the_named_database(migrated: dict[str, str]) -> None:
-    with psycopg.connect(migrated["DATABASE_URL"]) as connection:
+def test_the_tables_are_made_in_the_named_database(deployed: Site, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
         extension = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
         table = connection.execute("SELECT to_regclass('search_image')::text").fetchone()
     assert extension == ("0.8.5",)
     assert table == ("search_image",)
 
 
-def test_the_cache_is_the_named_redis(migrated: dict[str, str]) -> None:
-    manage(migrated, "shell", "-c", "from django.core.cache import cache; cache.set('greeting', 'hello')")
-    with redis.Redis.from_url(migrated["REDIS_URL"]) as client:
+def test_the_cache_is_the_named_redis(deployed: Site, redis_url: str) -> None:
+    deployed.manage("shell", "-c", "from django.core.cache import cache; cache.set('greeting', 'hello')")
+    with redis.Redis.from_url(redis_url) as client:
         assert client.keys("*greeting") != []
 
 
-def test_pictures_are_imported_and_found(migrated: dict[str, str], tmp_path: Path) -> None:
+def test_pictures_are_imported_and_found(deployed: Site, tmp_path: Path) -> None:
     for colour in ("red", "green", "blue"):
         (tmp_path / f"{colour}.png").write_bytes(png(colour))
-    manage(migrated, "install_encoder", "mobilenet_v2")
-    report = last_line_as_json(manage(migrated, "import_images", tmp_path, "--dataset", "colours", "--sync", "--json"))
+    install(deployed)
+    report = deployed.manage_json("import_images", str(tmp_path), "--dataset", "colours", "--sync")
     assert (report["found"], report["added"], report["embedded"], report["refused"]) == (3, 3, 3, [])
-    answer = last_line_as_json(manage(migrated, "search_image", tmp_path / "red.png", "--json"))
+    answer = deployed.manage_json("search_image", str(tmp_path / "red.png"))
     assert Path(answer["hits"][0]["source"]).name == "red.png"
 
 
-def test_no_embedded_server_was_started(migrated: dict[str, str]) -> None:
-    assert not (Path(migrated["IMGSIM_VAR"]) / "postgres").exists()
-    assert not (Path(migrated["IMGSIM_VAR"]) / "run" / "embedded.log").exists()
-    assert embedded.status(Path(migrated["IMGSIM_VAR"])).supervisor_pid is None
+def test_no_embedded_server_was_started(deployed: Site) -> None:
+    assert not (deployed.var / "postgres").exists()
+    assert not (deployed.var / "run" / "embedded.log").exists()
+    assert embedded.status(deployed.var).supervisor_pid is None
