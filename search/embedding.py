@@ -157,7 +157,7 @@ def _encode_those_that_can_be(
     while True:
         places = [place for place in range(len(inputs)) if place not in without]
         try:
-            vectors, tags = _encode(network, [inputs[place] for place in places])
+            vectors, tags = _encode(network, np.stack([inputs[place] for place in places]) if places else None)
         except BrokenVectors as error:
             if len(error.places) == len(inputs) >= SEVERAL or not _encodes_anything(network):
                 raise encoders.declare_broken(encoder) from error
@@ -177,10 +177,9 @@ def _encodes_anything(network: Network) -> bool:
     return True
 
 
-def _encode(network: Network, pictures: list[NDArray[np.uint8]]) -> tuple[NDArray[np.float32], _Tags]:
-    if not pictures:
+def _encode(network: Network, inputs: NDArray[np.uint8] | None) -> tuple[NDArray[np.float32], _Tags]:
+    if inputs is None:
         return np.empty((0, network.spec.dim), dtype=np.float32), []
-    inputs = np.stack(pictures)
     if network.spec.n_classes:
         return network.encode_with_tags(inputs, top=N_TAGS)
     return network.encode(inputs), []
