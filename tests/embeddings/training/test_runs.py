@@ -121,7 +121,7 @@ def test_it_tells_what_it_does_and_keeps_its_history(whole: Any) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights(whole: Any, samples: list[Sample], tmp_path: Path) -> None:
-    again = finish(make_run(tmp_path / "again", CONFIG, samples))
+    again = train_here(make_run(tmp_path / "again", CONFIG, samples))
     assert again[-1]["weights_digest"] == whole[1][-1]["weights_digest"]
 
 
