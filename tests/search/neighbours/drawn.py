@@ -2,10 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import HalfVector
 
-from search.models import Dataset, Embedding, Encoder, Image
+from search.models import Dataset, Encoder
 from search.neighbours import Place, Scope, nearest
+from search.vectors import write
+from tests.rows import make_images
 
 DIM = 16
 
@@ -17,15 +18,7 @@ def unit_vectors(n: int, seed: int = 0) -> NDArray[np.float32]:
 
 def fill(encoder: Encoder, name: str, vectors: NDArray[np.float32], **fields: str) -> Dataset:
     dataset, _ = Dataset.objects.get_or_create(name=name)
-    facts = {"source": "x.png", "format": "PNG", "width": 1, "height": 1, "n_bytes": 1, "status": "ready", **fields}
-    first = Image.objects.filter(dataset=dataset).count()
-    images = Image.objects.bulk_create(
-        Image(dataset=dataset, sha256=f"{first + n:064d}", **facts) for n in range(len(vectors))
-    )
-    Embedding.objects.bulk_create(
-        Embedding(image=image, encoder=encoder, dataset=dataset, vector=HalfVector(vector))
-        for image, vector in zip(images, vectors, strict=True)
-    )
+    write(encoder, make_images(dataset, len(vectors), **fields), vectors)
     return dataset
 
 
