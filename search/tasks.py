@@ -68,9 +68,7 @@ def embed(encoder_id: int, image_ids: list[int], job_id: int | None = None) -> N
     elif encoder is not None:
         try:
             outcome = embedding.embed(encoder, image_ids)
-        except encoders.BrokenEncoder:
-            return  # the encoder's row says so, and the log did
-        except encoders.NoEncoder as error:  # the sweeper sends them again when its files are mended
+        except encoders.NoEncoder as error:  # the sweeper sends them again when that is mended
             logger.warning("%d images wait: %s", len(image_ids), error)
             return
         if encoder.is_default and (outcome.n_embedded or outcome.n_refused):  # else it would only send them again

@@ -54,10 +54,11 @@ def django_db_modify_db_settings(servers: None) -> None:
 def network(monkeypatch: pytest.MonkeyPatch) -> ColourNetwork:
     """The encoder without weights, in place of every installed one."""
     from search import encoders
+    from search.encoders import checking
 
     network = ColourNetwork()
     monkeypatch.setattr(encoders, "network", lambda encoder: network)
-    monkeypatch.setattr(encoders, "check", lambda encoder: None)
+    monkeypatch.setattr(checking, "check", lambda encoder: None)
     return network
 
 

@@ -97,15 +97,18 @@ def _loaded(encoder: Encoder) -> Network:
 
 
 def _backbone(encoder: Encoder) -> Encoder | None:
-    """Return what a linear head sits on."""
-    return Encoder.objects.filter(name=encoder.spec.get("backbone", "")).first()
+    """Return what a linear head sits on; of another encoder nothing."""
+    name = encoder.spec.get("backbone", "")
+    return Encoder.objects.filter(name=name).first() if name else None
 
 
 def check(encoder: Encoder) -> None:
-    """Raise NoEncoder unless the files of an encoder, and of its backbone, are whole, in memory or not.
+    """Raise NoEncoder where an encoder is known to be broken, or its files or its backbone's are not whole.
 
     Quick, where no file has been touched since this process looked at it.
     """
+    if encoder.fault:
+        raise BrokenEncoder(encoder.fault)
     checking.check(encoder)
     if backbone := _backbone(encoder):
         checking.check(backbone)
@@ -113,8 +116,6 @@ def check(encoder: Encoder) -> None:
 
 def why_unusable(encoder: Encoder) -> str:
     """Return what is wrong with an encoder or its files, and what to do; nothing where it can be used."""
-    if encoder.fault:
-        return encoder.fault
     try:
         check(encoder)
     except NoEncoder as error:

@@ -10,7 +10,7 @@ from django.db import connection
 
 from search import encoders
 from search.ingest.errors import CannotImport, DatasetDeleted
-from search.models import Dataset, Encoder, Image
+from search.models import Dataset, Image
 from search.work import queue, reconciling
 from search.work.local_workers import LocalWorkers
 from search.work.progress import Bars
@@ -95,8 +95,6 @@ def wait(watch: Watch, local: LocalWorkers | None, bars: Bars) -> None:
 
 def _push_on(n_pending: int, local: LocalWorkers | None) -> None:
     """Send again what the queue lost. Raises CannotImport where nobody is going to embed what is pending."""
-    if fault := Encoder.objects.filter(is_default=True).values_list("fault", flat=True).first():
-        raise CannotImport(fault)
     if local:
         raise CannotImport(
             f"{n_pending} pictures still wait: another process holds them, or held them when it was killed less than "
@@ -109,6 +107,8 @@ def _push_on(n_pending: int, local: LocalWorkers | None) -> None:
         )
     try:
         encoders.check(encoders.default())
+    except encoders.BrokenEncoder as error:
+        raise CannotImport(str(error)) from error
     except encoders.NoEncoder as error:
         raise CannotImport(f"The pictures are in and wait: {error}.") from error
     # Beat sweeps too, but it is one more process that may have ended. Leases keep two sweeps from embedding twice.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from math import isqrt
 
@@ -87,26 +87,27 @@ def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
     if n_in_datasets <= settings.EXACT_SEARCH_UP_TO or scope.only_image_ids or not stock.is_indexed:
         return None
     n_in_scope = min(n_in_datasets, _estimated(scope)) if scope.filters_images else n_in_datasets
-    walk = Walk(
-        n=stock.n,
-        share=min(1.0, n_in_scope / stock.n),
-        is_of_all=n_in_datasets == stock.n and not scope.filters_images,
-        small_dataset_ids=small_datasets(counts),
-    )
-    if walk.is_of_all:
-        return walk
+    if n_in_datasets == stock.n and not scope.filters_images:
+        return _through_all(stock, counts)
     fewest = isqrt(_COMPARED_IN_A_STEP * depth * stock.n)
-    fewest_of_a_second = isqrt(_COMPARED_IN_A_SECOND * depth * stock.n)
     if n_in_scope <= fewest or (scope.filters_images and n_in_scope <= _DOUBT * fewest and _are_few(scope, fewest)):
         return None
-    return replace(walk, may_be_repeated=n_in_scope > fewest_of_a_second)
+    return Walk(
+        n=stock.n,
+        share=n_in_scope / stock.n,
+        may_be_repeated=n_in_scope > isqrt(_COMPARED_IN_A_SECOND * depth * stock.n),
+        small_dataset_ids=small_datasets(counts),
+    )
 
 
 def walk_through(encoder: Encoder, scope: Scope) -> Walk:
     """Return a walk whatever else might be better, as an audit of the index wants it."""
     stock = stock_of(encoder)
-    small = small_datasets(stock.within(scope.dataset_ids))
-    return Walk(n=stock.n, share=1.0, is_of_all=True, small_dataset_ids=small)
+    return _through_all(stock, stock.within(scope.dataset_ids))
+
+
+def _through_all(stock: Stock, counts: dict[int, int]) -> Walk:
+    return Walk(n=stock.n, share=1.0, is_of_all=True, small_dataset_ids=small_datasets(counts))
 
 
 def stock_of(encoder: Encoder) -> Stock:

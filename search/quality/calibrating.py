@@ -137,11 +137,13 @@ def _scale(pk: int, created_at: datetime, tells_copies: bool) -> Scale | None:
     told = Calibration.objects.filter(pk=pk, created_at=created_at).first()
     if told is None:  # it went, or was learnt anew, meanwhile
         return None
-    chances, pairs = (
-        {name: np.array(one) if isinstance(one, list) else one for name, one in numbers.items()}
-        for numbers in (told.chances, told.random_pairs)
+    return Scale(
+        chances=_as_arrays(told.chances), random_pairs=_as_arrays(told.random_pairs), tells_copies=tells_copies
     )
-    return Scale(chances=chances, random_pairs=pairs, tells_copies=tells_copies)
+
+
+def _as_arrays(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {name: np.array(one) if isinstance(one, list) else one for name, one in numbers.items()}
 
 
 def chances(measured: Measured, asked: NDArray[np.int64], answering: NDArray[np.int64]) -> dict[str, Any] | None:

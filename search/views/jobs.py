@@ -47,11 +47,12 @@ def jobs(request: HttpRequest) -> HttpResponse:
     page = Paginator(Job.objects.filter(**wanted).select_related("owner"), PER_PAGE).get_page(request.GET.get("page"))
     for job in page:
         job.advance = None if job.is_over else advance(job, _standing(job))  # type: ignore[attr-defined]
+    is_live = not all(job.is_over for job in page)
     context = {
         "page": page,
         "form": form,
         "is_filtered": bool(wanted),
-        "is_live": (is_live := not all(job.is_over for job in page)),
+        "is_live": is_live,
         "why_waiting": _why_waiting() if is_live else "",
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
     }

@@ -66,10 +66,8 @@ def reconcile() -> Swept:
 def send_left(default: Encoder) -> int | None:
     """Send the images that wait and are neither held nor in the queue; return how many, None while that has messages.
 
-    What a killed worker held is sent when the queue is empty, by whoever empties it. To a broken encoder nothing is.
+    What a killed worker held is sent when the queue is empty, by whoever empties it.
     """
-    if default.fault:
-        return 0
     return _send_pending(default) if queue.n_waiting(Turn.SOON) == 0 else None
 
 
