@@ -140,6 +140,15 @@ class TestABrokenEncoder:
             assert said in admin_client.get(address).text
         assert [one.what for one in checkup.look() if one.what.startswith(said)] != []
 
+    def test_readiness_tells_of_it_and_its_page_once(self, encoder: Encoder, admin_client: Client) -> None:
+        said = "colours gives no vectors that can be compared, whatever the picture."
+        assert said not in admin_client.get("/readyz").text
+        encoders.declare_broken(encoder)
+        assert admin_client.get("/encoders/colours/").text.count(said) == 1
+        readiness = admin_client.get("/readyz")
+        assert readiness.status_code == 503
+        assert readiness.json()["encoder"].startswith(said)
+
     def test_a_job_of_its_own_fails_and_says_why(
         self, encoder: Encoder, broken: list[int], add_image: AddImage, sent: list[list[int]]
     ) -> None:
