@@ -7,15 +7,16 @@ import sys
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from imgsim_site.backup import BackupError, back_up
+from search.management.site_command import SiteCommand
 from search.paths import NoSuchHome, user_path
 
 SOME_MISSING = 3
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Write a backup of the site into a folder: rows, pictures, thumbnails, encoders, and a manifest of them. Run "
         "again on the same folder, it copies what is new and drops what is gone. The site may run meanwhile. "

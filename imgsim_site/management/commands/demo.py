@@ -4,18 +4,18 @@ import os
 import sys
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from imgsim_site.demo.errors import DemoError
 from imgsim_site.demo.run import Demo
+from search.management.site_command import SiteCommand
 from search.paths import NoSuchHome, user_path
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     """The door to `imgsim_site.demo`."""
 
     help = "Prepare everything, start the web server and the workers, and stay until Ctrl-C."
-    requires_system_checks = []  # the tables they look at are made by this command
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 opens it to the network")

@@ -7,23 +7,22 @@ import sys
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from imgsim_site.backup import BackupError, restore, restore_files
+from search.management.site_command import SiteCommand
 from search.paths import NoSuchHome, user_path
 
 SOME_MISSING = 3
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Restore a backup that `manage.py backup` wrote: files, then rows, all of them or none. Stop the web server, "
         "workers and beat before. A site that is in use is left alone without --replace. Every file is compared with "
         "its digest. Indexes are built by the workers afterwards, or by build_index. "
         "The exit status is 3 where something is not there afterwards."
     )
-    # The database may have no tables yet.
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", metavar="SOURCE", help="the folder of a backup")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders, indexing
+from search.management.site_command import SiteCommand
 from search.models import Encoder
 from search.quality import auditing
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Compare what the index of an encoder finds with a comparison of every vector, for a sample of the images. "
         "The scheduler does it each day; the encoder's page shows recall over time."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders, indexing
+from search.management.site_command import SiteCommand
 from search.work import index_builds
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Build the index of an encoder, beside running searches; one that stands is left alone. A long build shows on "
         "the page of the jobs how far it is."

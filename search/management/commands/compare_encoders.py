@@ -9,7 +9,7 @@ from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
 from search.asking.scope import UnknownDataset
@@ -17,6 +17,7 @@ from search.evaluation import comparing, protocol, running
 from search.evaluation.comparing import COLUMNS, Comparison
 from search.evaluation.protocol import CannotEvaluate, Protocol
 from search.management import protocol_options
+from search.management.site_command import SiteCommand
 from search.models import Encoder, Evaluation
 from search.reports import exporting
 from search.work.local_workers import EmbeddingStopped
@@ -27,7 +28,7 @@ WRITERS = {"csv": exporting.as_csv, "markdown": exporting.as_markdown, "html": e
 FAILURES = (CannotEvaluate, encoders.NoEncoder, UnknownDataset, EmbeddingStopped)
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Evaluate every installed encoder on one dataset, and say which is best and whether that is more than chance."
     )

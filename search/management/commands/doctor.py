@@ -7,12 +7,13 @@ import sys
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from rich.console import Console
 from rich.markup import escape
 
 from search.checkup.findings import Finding, Level
 from search.checkup.running import checkup
+from search.management.site_command import SiteCommand
 
 _SIGNS = {
     Level.OK: "[green]✓[/green]",
@@ -21,14 +22,12 @@ _SIGNS = {
 }
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Look at everything that the site needs, and say what is wrong and which command mends it: settings, Postgres, "
         "Redis, workers, beat, encoders, indexes, images and their files, disk. Changes nothing. "
         "The exit status is 1 where something is broken; warnings leave it 0."
     )
-    # It says by itself what they say, and goes on where they would end it.
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--files", action="store_true", help="look at every file, not at some drawn at random")

@@ -6,16 +6,17 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
+from search.management.site_command import SiteCommand
 from search.work import filling
 from search.work.local_workers import EmbeddingStopped
 from search.work.progress import Bars
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Embed the images that have no vector of an encoder yet, with the workers or, with --sync, in this command."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -7,13 +7,14 @@ import sys
 from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
 from search.asking.scope import UnknownDataset
 from search.evaluation import running
 from search.evaluation.protocol import CannotEvaluate
 from search.management import protocol_options
+from search.management.site_command import SiteCommand
 from search.models import Evaluation, Job
 from search.reports import exporting
 from search.text import counted
@@ -31,7 +32,7 @@ LEFT_OUT = {
 FAILURES = (CannotEvaluate, encoders.NoEncoder, UnknownDataset, EmbeddingStopped)
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Measure how good and how fast the search of an encoder is, on the labels of a dataset."
     epilog = """examples:
   manage.py evaluate_search --dataset grocery

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
 from search.exports import folders, tables, vectors
+from search.management.site_command import SiteCommand
 from search.models import Dataset
 from search.text import counted
 
@@ -30,7 +31,7 @@ imagefolder  a zip of the originals, label/name, with labels.csv (path, label, s
 """
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Write a dataset as a file: its labels, its vectors or its pictures."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

@@ -6,15 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
 from search.exports import vectors
+from search.management.site_command import SiteCommand
 from search.models import Dataset
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Write the vectors of a dataset as an .npz: ids, vectors (float32), labels, splits, sources and sha256 of the "
         "images that the encoder has embedded, in the order of their ids."

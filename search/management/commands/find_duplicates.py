@@ -7,10 +7,11 @@ import sys
 from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
+from search.management.site_command import SiteCommand
 from search.models import Dataset, Job
 from search.reviewing import running
 from search.reviewing.running import Report
@@ -18,7 +19,7 @@ from search.text import counted
 from search.work.progress import Bars
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Find the images of a dataset that are the same picture: copies, edited, turned, or cut out of each other."
     epilog = """examples:
   manage.py find_duplicates --dataset holidays

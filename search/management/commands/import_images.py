@@ -9,7 +9,7 @@ from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search.encoders import NoEncoder
 from search.ingest import importing
@@ -19,13 +19,14 @@ from search.ingest.rehearsing import rehearse
 from search.ingest.reporting import LibraryReport, Report, as_dict, as_text, kind_of
 from search.ingest.requests import Request
 from search.ingest.sources import SourceMissing
+from search.management.site_command import SiteCommand
 from search.paths import NoSuchHome, user_path
 from search.work.progress import Bars
 
 _MOST_NAMES_TOLD = 20
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Import the pictures of folders, files, zips and tars into a dataset."
     epilog = """examples:
   manage.py import_images ~/Pictures --dataset holidays --wait

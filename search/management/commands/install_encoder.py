@@ -6,11 +6,12 @@ from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.core.management.base import CommandError, CommandParser, DjangoHelpFormatter
 
 from embeddings import specs
 from search import encoders
 from search.encoders import installing
+from search.management.site_command import SiteCommand
 from search.paths import NoSuchHome, user_path
 
 
@@ -18,7 +19,7 @@ class _Lines(DjangoHelpFormatter, RawDescriptionHelpFormatter):
     """Keeps the lines of the list of encoders."""
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Install an encoder: get its weights, check them, build and export the network, make its row. Repeatable."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

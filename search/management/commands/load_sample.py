@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from embeddings import sample
 from search.encoders import NoEncoder
 from search.ingest import importing
 from search.ingest.errors import CannotImport
 from search.ingest.requests import Request
+from search.management.site_command import SiteCommand
 from search.work.progress import Bars
 
 DATASETS = {"Sample photographs": "photographs", "Sample drawings": "drawings"}
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Load the sample gallery: photographs with altered versions of each, and drawn pictures in labelled families."
     )

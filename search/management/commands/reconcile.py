@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from search.management.site_command import SiteCommand
 from search.work import reconciling
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Send images that wait for a worker and are not in the queue, and end jobs that are through or were killed."
 
     def handle(self, *args: Any, **options: Any) -> None:

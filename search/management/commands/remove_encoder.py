@@ -6,17 +6,18 @@ import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
 from search.encoders import removing
 from search.encoders.removing import CannotRemove, Losses
+from search.management.site_command import SiteCommand
 from search.models import Encoder
 from search.text import counted
 from search.work.progress import Bars
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Remove an encoder with its vectors, its index, its files and its evaluations. Images and other encoders stay. "
         "The default encoder cannot be removed (choose another one first: manage.py use_encoder NAME), nor one that "

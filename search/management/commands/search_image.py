@@ -6,17 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embeddings.images import RefusedImage
 from search.asking import programs
 from search.asking.results import Page
 from search.asking.scope import UnknownDataset, scope_of_command
 from search.encoders import NoEncoder
+from search.management.site_command import SiteCommand
 from search.paths import NoSuchHome, user_path
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Show the images most like a picture."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -9,11 +9,12 @@ from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from embeddings.specs import UnknownEncoder
 from search import encoders
 from search.asking.scope import UnknownDataset, scope_of_command
+from search.management.site_command import SiteCommand
 from search.models import Dataset, Job
 from search.training import preview, requests, running
 from search.training.dividing import CannotTrain
@@ -40,7 +41,7 @@ NUMBERS: dict[str, tuple[type, str]] = {
 }
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Train an encoder on the images of a dataset. It answers no search until it is chosen."
     epilog = """presets:
 {presets}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
+from search.management.site_command import SiteCommand
 from search.work import missing
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Make an encoder the one that answers searches; the one before stays, and can be chosen again."
 
     def add_arguments(self, parser: CommandParser) -> None:
