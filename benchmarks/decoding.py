@@ -17,7 +17,8 @@ from PIL import Image
 
 from embeddings.images import prepare, prepare_query, read_header, sha256_of
 from embeddings.images.decoding import decoded
-from embeddings.images.preparing import _fitted, _jpeg, _phash, _squashed
+from embeddings.images.inputs import squashed
+from embeddings.images.preparing import _fitted, _jpeg, _phash
 
 T = TypeVar("T")
 INPUT_SIZE = 224
@@ -58,7 +59,7 @@ def decode_in_full(content: bytes) -> None:
 
 def decode_with_draft(content: bytes) -> None:
     header, picture = decoded(content, edge=2 * INPUT_SIZE, long_edge=400)
-    _squashed(picture, INPUT_SIZE)
+    squashed(picture, INPUT_SIZE)
     _fitted(picture, header.size, 400)
 
 
@@ -79,7 +80,7 @@ def report_stages(name: str, contents: Sequence[bytes]) -> None:
         "thumbnail resize": cpu_ms(lambda item: _fitted(item[1], item[0].size, 400), decodings),
         "thumbnail JPEG": cpu_ms(lambda picture: _jpeg(picture, quality=80), thumbnails),
         "pHash": cpu_ms(_phash, pictures),
-        "input": cpu_ms(lambda picture: _squashed(picture, INPUT_SIZE), pictures),
+        "input": cpu_ms(lambda picture: squashed(picture, INPUT_SIZE), pictures),
         "prepare, all of it": cpu_ms(lambda content: prepare(content, input_size=INPUT_SIZE), contents),
         "prepare_query": cpu_ms(lambda content: prepare_query(content, input_size=INPUT_SIZE), contents),
     }

@@ -4,9 +4,9 @@ This package and `embeddings.sample` are the only places that import Pillow.
 """
 
 from embeddings.images.decoding import Header, read_header, sha256_of
+from embeddings.images.inputs import Crop
 from embeddings.images.overlays import heated
 from embeddings.images.preparing import (
-    Crop,
     Prepared,
     PreparedQuery,
     hamming,
@@ -14,6 +14,7 @@ from embeddings.images.preparing import (
     png_of,
     prepare,
     prepare_query,
+    preparing_query,
     rendition,
     warm_up,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "png_of",
     "prepare",
     "prepare_query",
+    "preparing_query",
     "read_header",
     "rendition",
     "sha256_of",

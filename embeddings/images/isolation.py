@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from PIL import Image
 
 from embeddings.images import decoding
 from embeddings.images.decoding import Header
+from embeddings.images.inputs import Square
 from embeddings.images.refusals import RefusedImage, too_costly
 
 logger = logging.getLogger(__name__)
@@ -42,19 +44,61 @@ _CODE: Final = "import sys; from embeddings.images.isolation import serve; serve
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _READY: Final = {"ready": True}
 
+Decoded = tuple[Header, Image.Image]
+
 _pool: _Pool | None = None
 _limits: _Limits | None = None
 
 
-def decoded(content: bytes, *, edge: int, long_edge: int) -> tuple[Header, Image.Image]:
+def decoded(content: bytes, *, edge: int, long_edge: int) -> Decoded:
     """Decode as `decoding.decoded` does, wherever this process decodes.
 
     Raises RefusedImage; with code "too_costly" also where a process that decodes has ended at it.
     """
+    with begun(content, edge=edge, long_edge=long_edge) as result:
+        return result()
+
+
+@contextmanager
+def begun(
+    content: bytes, *, edge: int, long_edge: int, square: Square | None = None
+) -> Iterator[Callable[[], Decoded]]:
+    """Begin to decode, and give a function that returns, or raises, what `decoded` does; it is called once at most.
+
+    square: what to return of the picture, where not the whole of it. Where other processes decode, they do so while the
+    caller does something else. One of them is taken meanwhile: do not wait there for what somebody may have who waits
+    for such a process.
+    """
+    wanted = _Wanted(edge=edge, long_edge=long_edge, square=square)
     if pool := _pool:
-        return pool.decoded(content, edge=edge, long_edge=long_edge)
+        with pool.begun(content, wanted) as result:
+            yield result
+    else:
+        yield lambda: _decoded_here(content, wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What is to be made of a file."""
+
+    edge: int
+    long_edge: int
+    square: Square | None
+
+    def of(self, content: bytes) -> Decoded:
+        header, picture = decoding.decoded(content, edge=self.edge, long_edge=self.long_edge)
+        return header, self.square.of(picture) if self.square else picture
+
+    @classmethod
+    def read(cls, told: dict[str, Any]) -> _Wanted:
+        """Return what another process has told as `asdict` gives it."""
+        square = told["square"]
+        return cls(edge=told["edge"], long_edge=told["long_edge"], square=Square(**square) if square else None)
+
+
+def _decoded_here(content: bytes, wanted: _Wanted) -> Decoded:
     with _limits or nullcontext():
-        return decoding.decoded(content, edge=edge, long_edge=long_edge)
+        return wanted.of(content)
 
 
 def decode_here() -> None:
@@ -139,17 +183,24 @@ class _Pool:
         self._owner = os.getpid()
         atexit.register(self.close)
 
-    def decoded(self, content: bytes, *, edge: int, long_edge: int) -> tuple[Header, Image.Image]:
-        with self._places:
+    @contextmanager
+    def begun(self, content: bytes, wanted: _Wanted) -> Iterator[Callable[[], Decoded]]:
+        with ExitStack() as held:
+            held.enter_context(self._places)
+            process: _Process | None = None
             try:
                 process = self._taken() or _Process()
             except OSError:
                 logger.warning("No process to decode in can be begun: decoding in this one.", exc_info=True)
-                return decoding.decoded(content, edge=edge, long_edge=long_edge)
-            try:
-                return process.decoded(content, edge=edge, long_edge=long_edge)
-            finally:
-                self._give_back(process)
+            else:
+                held.callback(self._give_back, process)
+                process.begin(content, wanted)
+
+            def result() -> Decoded:
+                with held:  # the next one may have it as soon as it has answered, also whoever has it decode twice
+                    return process.result() if process else wanted.of(content)
+
+            yield result
 
     def begin(self) -> None:
         with ExitStack() as taken:
@@ -174,6 +225,9 @@ class _Pool:
             return None
 
     def _give_back(self, process: _Process) -> None:
+        if process.is_asked:  # nobody wants to know any more: something else was refused meanwhile
+            with suppress(RefusedImage):
+                process.result()
         with self._changing:
             if process.is_alive:
                 self._idle.append(process)
@@ -202,15 +256,25 @@ class _Process:
             )
             self._shared = os.dup(shared)
         self.is_alive = True
+        self.is_asked = False
         if self._answer() != _READY:
             self.end()
             raise OSError("the process that decodes pictures does not begin")
 
-    def decoded(self, content: bytes, *, edge: int, long_edge: int) -> tuple[Header, Image.Image]:
+    def begin(self, content: bytes, wanted: _Wanted) -> None:
+        assert self._process.stdin  # noqa: S101 -- for mypy: a pipe was asked for
         self.is_alive = False  # until it has answered: what it says later is of no other picture
         os.ftruncate(self._shared, len(content))
         os.pwrite(self._shared, content, 0)
-        answer = self._asked({"edge": edge, "long_edge": long_edge, "n_bytes": len(content)})
+        question = {"n_bytes": len(content), "wanted": asdict(wanted)}
+        self.is_asked = True
+        with suppress(OSError):  # one that has ended answers nothing
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def result(self) -> Decoded:
+        self.is_asked = False
+        answer = self._answer()
         if answer is None:
             raise too_costly()
         self.is_alive = True
@@ -220,15 +284,6 @@ class _Process:
         pixels = os.pread(self._shared, size[0] * size[1] * 3, 0)
         os.ftruncate(self._shared, 0)
         return Header(**answer["header"]), Image.frombuffer("RGB", size, pixels, "raw", "RGB", 0, 1)
-
-    def _asked(self, question: dict[str, int]) -> Any:
-        assert self._process.stdin  # noqa: S101 -- for mypy: a pipe was asked for
-        try:
-            self._process.stdin.write(json.dumps(question).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            return None
-        return self._answer()
 
     def _answer(self) -> Any:
         """Return what it says; None where it has ended, or says nothing for too long."""
@@ -274,7 +329,7 @@ def serve(shared: int) -> None:
         question = json.loads(line)
         try:
             content = os.pread(shared, question["n_bytes"], 0)
-            header, picture = decoded(content, edge=question["edge"], long_edge=question["long_edge"])
+            header, picture = _decoded_here(content, _Wanted.read(question["wanted"]))
         except RefusedImage as refused:
             _say({"refused": [refused.code, refused.reason]})
             continue

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from embeddings.images.decoding import content_of
+from embeddings.images.inputs import Crop, crop_box
 from embeddings.images.isolation import decoded
-from embeddings.images.preparing import Crop, crop_box, jpeg_of
+from embeddings.images.preparing import jpeg_of
 
 Point = tuple[float, float]
 

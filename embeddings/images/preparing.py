@@ -3,6 +3,8 @@
 Every JPEG written here is fresh: no EXIF, no GPS, no comment, no profile of the file that came in.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -13,23 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from embeddings.images import isolation
+from embeddings.images import inputs, isolation
 from embeddings.images.decoding import Header, content_of, fitted_size, shrunk
+from embeddings.images.inputs import Crop
 from embeddings.images.isolation import decoded
-from embeddings.images.refusals import RefusedImage
 
 THUMBNAIL_EDGE: Final = 400
 PREVIEW_EDGE: Final = 1280
 PREVIEW_LEAST_EDGE: Final = 960  # a decode of this size serves for the preview too
-
-# How the network's input is resized: Pillow widens the filter when it shrinks, so that nothing is aliased.
-INPUT_FILTER: Final = Image.Resampling.BILINEAR
-# Decode to no less than this many times the input's size, so that `draft` and `reduce` stay invisible in the result.
-INPUT_MARGIN: Final = 2
-LARGEST_EDGE: Final = 100_000  # no picture is decoded larger, however small the crop
-
-# x, y, width, height as fractions of the upright picture.
-Crop = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,12 +55,12 @@ def prepare(source: bytes | Path, *, input_size: int, thumbnail: bool = True) ->
 
     input_size: edge of the square that the whole upright picture is squashed to. Raises RefusedImage.
     """
-    header, picture = decoded(content_of(source), edge=INPUT_MARGIN * input_size, long_edge=THUMBNAIL_EDGE)
+    header, picture = decoded(content_of(source), edge=inputs.edge_for(input_size), long_edge=THUMBNAIL_EDGE)
     return Prepared(
         **vars(header),
         phash=_phash(picture),
         thumbnail=_jpeg(_fitted(picture, header.size, THUMBNAIL_EDGE), quality=80) if thumbnail else b"",
-        input=_squashed(picture, input_size),
+        input=np.asarray(inputs.squashed(picture, input_size)),
     )
 
 
@@ -79,17 +72,37 @@ def prepare_query(
     crop: x, y, width, height as fractions of the upright picture.
     Raises RefusedImage, with code "crop" if the crop is not inside the picture.
     """
+    with preparing_query(source, input_size=input_size, crop=crop, preview=preview, phash=phash) as prepared:
+        return prepared()
+
+
+@contextmanager
+def preparing_query(
+    source: bytes | Path, *, input_size: int, crop: Crop | None = None, preview: bool = True, phash: bool = True
+) -> Iterator[Callable[[], PreparedQuery]]:
+    """Begin to do what `prepare_query` does; give a function that returns it, or raises what was found out meanwhile.
+
+    What the caller does before costs no time where other processes decode: see `isolation.begun`.
+    """
     content = content_of(source)
-    width, height = _checked(crop)[2:] if crop else (1.0, 1.0)
-    edge = round(min(INPUT_MARGIN * input_size / min(width, height), LARGEST_EDGE))
-    header, picture = decoded(content, edge=edge, long_edge=THUMBNAIL_EDGE)
-    region = picture.crop(crop_box(picture.size, crop)) if crop else picture
-    return PreparedQuery(
-        **vars(header),
-        phash=_phash(region) if phash else "",
-        preview=_preview(content, header, picture) if preview else b"",
-        input=_squashed(region, input_size),
-    )
+    edge = inputs.edge_for(input_size, crop)
+    only_input = not (preview or phash)
+
+    def prepared() -> PreparedQuery:
+        header, picture = result()
+        if only_input:
+            return PreparedQuery(**vars(header), phash="", preview=b"", input=np.asarray(picture))
+        region = inputs.region(picture, crop)
+        return PreparedQuery(
+            **vars(header),
+            phash=_phash(region) if phash else "",
+            preview=_preview(content, header, picture) if preview else b"",
+            input=np.asarray(inputs.squashed(region, input_size)),
+        )
+
+    square = inputs.Square(size=input_size, crop=crop) if only_input else None
+    with isolation.begun(content, edge=edge, long_edge=THUMBNAIL_EDGE, square=square) as result:
+        yield prepared
 
 
 def _preview(content: bytes, header: Header, picture: Image.Image) -> bytes:
@@ -117,18 +130,6 @@ def png_of(pixels: NDArray[np.uint8]) -> bytes:
     return content.getvalue()
 
 
-def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of a crop in pixels of a picture of `size`, at least one of them.
-
-    Raises RefusedImage with code "crop" if the crop is not inside the picture.
-    """
-    x, y, crop_width, crop_height = _checked(crop)
-    width, height = size
-    left, top = min(int(x * width), width - 1), min(int(y * height), height - 1)
-    right, bottom = round((x + crop_width) * width), round((y + crop_height) * height)
-    return left, top, max(left + 1, right), max(top + 1, bottom)
-
-
 def warm_up() -> None:
     """Prepare a picture of nothing, because the first one in a process loads libraries for some 200 ms."""
     isolation.warm_up()
@@ -148,10 +149,6 @@ def _fitted(picture: Image.Image, full_size: tuple[int, int], long_edge: int) ->
     return picture if size == picture.size else picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def _squashed(picture: Image.Image, size: int) -> NDArray[np.uint8]:
-    return np.asarray(picture.resize((size, size), INPUT_FILTER))
-
-
 def _jpeg(picture: Image.Image, *, quality: int) -> bytes:
     content = BytesIO()
     picture.save(content, "JPEG", quality=quality)
@@ -162,13 +159,3 @@ def _phash(picture: Image.Image) -> str:
     """Return imagehash's perceptual hash of the picture's grey, averaged down to no less than 128 pixels first."""
     grey = shrunk(picture.convert("L"), (128, 128))
     return "".join("1" if bit else "0" for bit in imagehash.phash(grey).hash.flat)
-
-
-def _checked(crop: Crop) -> Crop:
-    x, y, width, height = crop
-    inside = x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 + 1e-6 and y + height <= 1 + 1e-6
-    if not inside:  # nan is outside as well
-        raise RefusedImage(
-            "crop", f"The crop must be x, y, width, height as fractions inside the picture, from 0 to 1; got {crop}."
-        )
-    return crop

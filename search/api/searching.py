@@ -21,6 +21,7 @@ from search.asking.examples import NothingWanted, UnknownImage, Wishes
 from search.asking.scope import UnknownDataset, scope_for, visible_images
 from search.encoders import NoEncoder
 from search.models import Image
+from search.neighbours import Scope
 
 router = Router(tags=["search"])
 JSON = "application/json"
@@ -88,17 +89,21 @@ def _search(request: HttpRequest, words: Words) -> programs.Result:
     page = page_of(words)
     encoder, dataset = str(words.get("encoder", "")), str(words.get("dataset", ""))
     crop = programs.read_crop(str(words["crop"])) if words.get("crop") else None
-    scope = scope_for(request.user, dataset, **filters_of(words))
+    filters = filters_of(words)
+
+    def find_scope() -> Scope:
+        return scope_for(request.user, dataset, **filters)
+
     if "vector" in words:
-        return programs.by_vector(numbers_of(words["vector"]), scope, encoder=encoder, page=page)
+        return programs.by_vector(numbers_of(words["vector"]), find_scope(), encoder=encoder, page=page)
     if "image_ids" in words or "less_ids" in words:
         wishes = Wishes(images=images_of(words, "image_id", "image_ids"), less=images_of(words, "less_ids"), crop=crop)
         picture = _picture(request, words) if _has_picture(request, words) else None
-        return programs.by_examples(wishes, request.user, scope, picture=picture, encoder=encoder, page=page)
+        return programs.by_examples(wishes, request.user, find_scope(), picture=picture, encoder=encoder, page=page)
     if "image_id" in words:
         image = _image(request, words["image_id"])
-        return programs.by_image(image, scope, encoder=encoder, page=page, crop=crop)
-    return programs.by_picture(_picture(request, words), scope, encoder=encoder, page=page, crop=crop)
+        return programs.by_image(image, find_scope(), encoder=encoder, page=page, crop=crop)
+    return programs.by_picture(_picture(request, words), find_scope, encoder=encoder, page=page, crop=crop)
 
 
 def _words(request: HttpRequest) -> Words:

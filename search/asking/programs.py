@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,9 @@ from search.asking.examples import MOST, Example, Wish, Wishes
 from search.asking.queries import Query
 from search.asking.results import Page
 from search.models import Encoder, Image
-from search.neighbours import MAX_HITS, Answer, Place, Scope
+from search.neighbours import MAX_HITS, Answer, Place, Plan, Scope
 from search.quality import calibrating
-from search.quality.calibrating import Worth
+from search.quality.calibrating import Scale, Worth
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -35,19 +34,13 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What was asked, and the answer. is_mixed: whether it was asked with several pictures."""
+    """What was asked, and the answer. worths: what the distance of each hit is worth, where that is known."""
 
     query: Query
     answer: Answer
     encoder: Encoder
     page: Page
-    is_mixed: bool = False
-
-    @cached_property
-    def worths(self) -> list[Worth | None]:
-        """What the distance of each hit is worth, which was measured with single pictures."""
-        hits = self.answer.hits
-        return [None] * len(hits) if self.is_mixed else calibrating.worths(self.encoder, hits)
+    worths: Sequence[Worth | None]
 
     @property
     def next_page(self) -> Page | None:
@@ -73,23 +66,29 @@ class Result:
 
 
 def by_picture(
-    source: bytes | Path, scope: Scope, *, encoder: str = "", page: Page = FIRST, crop: Crop | None = None
+    source: bytes | Path,
+    find_scope: Callable[[], Scope],
+    *,
+    encoder: str = "",
+    page: Page = FIRST,
+    crop: Crop | None = None,
 ) -> Result:
-    """Search with a picture's bytes or path.
+    """Search with a picture's bytes or path. The scope is found while the picture is decoded.
 
-    Raises BadRequest, encoders.NoEncoder, embeddings.images.RefusedImage.
+    Raises BadRequest, encoders.NoEncoder, embeddings.images.RefusedImage, and what `find_scope` raises.
     """
     _check(page.k)
     row = encoders.by_name(encoder)
-    query = queries.from_picture(source, row, crop, preview=False, copies=False)
-    return _answered(query, row, scope, page)
+    with queries.reading(source, row, crop, preview=False, copies=False) as query:
+        prepared = _prepared(row, find_scope(), page)
+        return _answered(query(), prepared)
 
 
 def by_image(image: Image, scope: Scope, *, encoder: str = "", page: Page = FIRST, crop: Crop | None = None) -> Result:
     """Search with an image of a gallery, or a part of it; it is left out of the answer. Raises as `by_picture` does."""
     _check(page.k)
     row = encoders.by_name(encoder)
-    return _answered(queries.from_image(image, row, crop), row, scope.without(image.pk), page)
+    return _answered(queries.from_image(image, row, crop), _prepared(row, scope.without(image.pk), page))
 
 
 def by_vector(numbers: Sequence[float], scope: Scope, *, encoder: str, page: Page = FIRST) -> Result:
@@ -108,7 +107,7 @@ def by_vector(numbers: Sequence[float], scope: Scope, *, encoder: str, page: Pag
         raise BadRequest("The vector must have a length above 0, and numbers below 65,504.")
     if row.distance == Encoder.Distance.COSINE:
         vector = vector / np.linalg.norm(vector)
-    return _answered(Query(vector=vector.astype(np.float32)), row, scope, page)
+    return _answered(Query(vector=vector.astype(np.float32)), _prepared(row, scope, page))
 
 
 def by_examples(
@@ -135,12 +134,38 @@ def by_examples(
         first, wishes = [Example(query=query, wish=Wish(name="picture"))], replace(wishes, crop=None)
     mix = examples.recall(wishes, row, user, beside=first)
     query = replace(mix.main, vector=mix.vector, decode_ms=mix.decode_ms, embed_ms=mix.embed_ms)
-    return _answered(query, row, scope.without(*mix.image_ids), page, is_mixed=mix.is_mixed)
+    return _answered(query, _prepared(row, scope.without(*mix.image_ids), page, is_mixed=mix.is_mixed))
 
 
-def _answered(query: Query, encoder: Encoder, scope: Scope, page: Page, *, is_mixed: bool = False) -> Result:
-    answer = neighbours.nearest(query.vector, encoder, scope, k=page.k, offset=page.offset, after=page.after)
-    return Result(query=query, answer=answer, encoder=encoder, page=page, is_mixed=is_mixed)
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """All of a search but its vector. scales: what distances are worth, by dataset."""
+
+    encoder: Encoder
+    scope: Scope
+    page: Page
+    plan: Plan
+    scales: Mapping[int, Scale]
+
+
+def _prepared(encoder: Encoder, scope: Scope, page: Page, *, is_mixed: bool = False) -> _Prepared:
+    return _Prepared(
+        encoder=encoder,
+        scope=scope,
+        page=page,
+        plan=neighbours.plan(encoder, scope, k=page.k, offset=page.offset),
+        # They were measured with single pictures.
+        scales={} if is_mixed else calibrating.scales_of(encoder),
+    )
+
+
+def _answered(query: Query, asked: _Prepared) -> Result:
+    page = asked.page
+    answer = neighbours.nearest(
+        query.vector, asked.encoder, asked.scope, k=page.k, offset=page.offset, after=page.after, by=asked.plan
+    )
+    worths = calibrating.worths(asked.scales, answer.hits)
+    return Result(query=query, answer=answer, encoder=asked.encoder, page=page, worths=worths)
 
 
 def read_k(text: str) -> int:

@@ -10,6 +10,8 @@ import base64
 import logging
 import secrets
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,31 +83,48 @@ def from_picture(
     is at hand already, that would take as long as embedding it. copies: whether to make what tells copies of it.
     Raises embeddings.images.RefusedImage, with code "crop" for one outside the picture; encoders.NoEncoder.
     """
+    with reading(source, encoder, crop, preview=preview, copies=copies) as query:
+        return query()
+
+
+@contextmanager
+def reading(
+    source: bytes | Path, encoder: Encoder, crop: Crop | None = None, *, preview: bool = True, copies: bool = True
+) -> Iterator[Callable[[], Query]]:
+    """Begin to do what `from_picture` does; give a function that returns it, or raises what was found out meanwhile.
+
+    In the web server another process decodes: questions to the database that the caller has until then cost no time.
+    He has to have asked it something before, so that nobody waits here for a connection.
+    """
     network = encoders.network(encoder)
+    size = network.spec.input_size
     started = time.perf_counter()
-    prepared = images.prepare_query(
-        source, input_size=network.spec.input_size, crop=crop, preview=preview, phash=copies
-    )
-    decoded = time.perf_counter()
-    try:
-        vector = network.encode(prepared.input[np.newaxis])[0]
-    except BrokenVectors as error:
-        raise refusals.without_vector() from error
-    embedded = time.perf_counter()
-    stages.observe("decode", decoded - started)
-    stages.observe("embed", embedded - decoded)
-    return Query(
-        vector=vector,
-        preview=prepared.preview,
-        format=prepared.format,
-        width=prepared.width,
-        height=prepared.height,
-        sha256="" if crop or not copies else images.sha256_of(source),
-        phash=prepared.phash,
-        crop=crop,
-        decode_ms=(decoded - started) * 1000,
-        embed_ms=(embedded - decoded) * 1000,
-    )
+
+    def query() -> Query:
+        prepared = picture()
+        decoded = time.perf_counter()
+        try:
+            vector = network.encode(prepared.input[np.newaxis])[0]
+        except BrokenVectors as error:
+            raise refusals.without_vector() from error
+        embedded = time.perf_counter()
+        stages.observe("decode", decoded - started)
+        stages.observe("embed", embedded - decoded)
+        return Query(
+            vector=vector,
+            preview=prepared.preview,
+            format=prepared.format,
+            width=prepared.width,
+            height=prepared.height,
+            sha256="" if crop or not copies else images.sha256_of(source),
+            phash=prepared.phash,
+            crop=crop,
+            decode_ms=(decoded - started) * 1000,
+            embed_ms=(embedded - decoded) * 1000,
+        )
+
+    with images.preparing_query(source, input_size=size, crop=crop, preview=preview, phash=copies) as picture:
+        yield query
 
 
 def from_image(image: Image, encoder: Encoder, crop: Crop | None = None) -> Query:

@@ -169,7 +169,9 @@ def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page, *, copies: bool =
         n_searched=count(encoder, scope),
         n_pending=pending.count(),
         # What distances are worth was measured with single pictures.
-        worths=[None] * len(answer.hits) if mix.is_mixed else calibrating.worths(encoder, answer.hits),
+        worths=[None] * len(answer.hits)
+        if mix.is_mixed
+        else calibrating.worths(calibrating.scales_of(encoder), answer.hits),
         audit=None if answer.exact else encoder.audits.first(),
         exact_copies=_judged(known.exact, of_copies),
         near_copies=_judged(known.near, of_copies),

@@ -4,7 +4,7 @@ from search.neighbours.counting import compact, sizes, totals
 from search.neighbours.each import index_serves_each, nearest_of_each
 from search.neighbours.hits import Answer, Hit
 from search.neighbours.planning import index_name
-from search.neighbours.ranking import MAX_HITS, Place, nearest
+from search.neighbours.ranking import MAX_HITS, Place, Plan, nearest, plan
 from search.neighbours.scope import Scope, conditions, count, fitting_images, parameters
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Answer",
     "Hit",
     "Place",
+    "Plan",
     "Scope",
     "compact",
     "conditions",
@@ -22,6 +23,7 @@ __all__ = [
     "nearest",
     "nearest_of_each",
     "parameters",
+    "plan",
     "sizes",
     "totals",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -31,6 +31,19 @@ class Place(NamedTuple):
     image_id: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a search is to be answered: by a walk through the index, or, without one, by comparison."""
+
+    walk: Walk | None
+
+
+def plan(encoder: Encoder, scope: Scope, *, k: int, offset: int = 0) -> Plan:
+    """Choose how `nearest` is to answer, which asks the database; it chooses by itself where it is given no plan."""
+    depth = offset + k
+    return Plan(walk=planning.walk_for(encoder, scope, depth) if depth <= MAX_HITS else None)
+
+
 def nearest(
     vector: NDArray[np.float32],
     encoder: Encoder,
@@ -39,7 +52,7 @@ def nearest(
     k: int = 10,
     offset: int = 0,
     after: Place | None = None,
-    by: Literal["choice", "comparison", "index"] = "choice",
+    by: Plan | Literal["choice", "comparison", "index"] = "choice",
 ) -> Answer:
     """Return the k images of the scope nearest to a vector, after the first `offset`.
 
@@ -48,7 +61,7 @@ def nearest(
     small, as a whole or beside what its filters leave out, where there is no index, or at more hits than a walk through
     one gives; through the HNSW index otherwise, but for small datasets, every image of which is compared beside it: see
     `planning`. `Answer.exact` says which it was. An audit names one of them: by "comparison" of every vector in scope,
-    or by the "index", which then has to be there.
+    or by the "index", which then has to be there. Whoever has made a plan for the same scope and depth gives that.
     after: where the page before ended, after `offset` hits; then no hit of an earlier page comes again, however each
     page was found, and none beyond it is left out.
     Raises ValueError if the vector has another length, if k is not 1 to MAX_HITS, or if offset is below 0.
@@ -58,11 +71,8 @@ def nearest(
     if not 1 <= k <= MAX_HITS or offset < 0:
         raise ValueError(f"k must be from 1 to {MAX_HITS} and offset at least 0; got k={k}, offset={offset}.")
     started = time.perf_counter()
-    depth = offset + k
-    walk = planning.walk_through(encoder, scope) if by == "index" else None
-    if by == "choice" and depth <= MAX_HITS:
-        walk = planning.walk_for(encoder, scope, depth)
-    rows = _through_index(vector, encoder, scope, walk, depth, offset, after) if walk else []
+    walk = _plan(by, encoder, scope, k, offset).walk
+    rows = _through_index(vector, encoder, scope, walk, offset + k, offset, after) if walk else []
     # An index scan can end early, after many deletions for instance. An answer that is short is not believed.
     exact = len(rows) < k
     if exact:
@@ -72,6 +82,14 @@ def nearest(
     seconds = time.perf_counter() - started
     stages.observe("search", seconds)
     return Answer(hits=[hit_of(row) for row in rows], exact=exact, search_ms=seconds * 1000)
+
+
+def _plan(by: Plan | str, encoder: Encoder, scope: Scope, k: int, offset: int) -> Plan:
+    if isinstance(by, Plan):
+        return by
+    if by == "choice":
+        return plan(encoder, scope, k=k, offset=offset)
+    return Plan(walk=planning.walk_through(encoder, scope) if by == "index" else None)
 
 
 def _through_index(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -115,13 +115,12 @@ class Scale:
         return min(farther, 1 - 1 / self.random_pairs["n_pairs"])
 
 
-def worths(encoder: Encoder, hits: Sequence[Hit]) -> list[Worth | None]:
+def worths(scales: Mapping[int, Scale], hits: Sequence[Hit]) -> list[Worth | None]:
     """Return what the distance of each hit is worth in the dataset that it is of; None where nothing is known of it."""
-    scales = _scales(encoder) if hits else {}
     return [scales[hit.dataset_id].of(hit.distance) if hit.dataset_id in scales else None for hit in hits]
 
 
-def _scales(encoder: Encoder) -> dict[int, Scale]:
+def scales_of(encoder: Encoder) -> dict[int, Scale]:
     """Return the scales of an encoder that are known, by dataset."""
     known = Calibration.objects.filter(encoder=encoder, weights_sha256=encoder.weights_sha256)
     # A network that learnt classes gives all images of one class nearly the same vector.

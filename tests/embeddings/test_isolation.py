@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embeddings.images import RefusedImage, isolation, prepare
+from embeddings.images import RefusedImage, isolation, prepare, prepare_query, preparing_query
 from tests.pictures import png_bytes
 from tests.running import ROOT
 
@@ -102,6 +102,28 @@ def test_more_askers_than_processes_take_turns() -> None:
     assert len(begun) == 2
 
 
+def test_a_decode_whose_result_nobody_wants_leaves_its_process_to_the_next() -> None:
+    isolation.decode_in_processes(1)
+    isolation.warm_up()
+    begun = process_ids()
+    for content in (PNG, PNG[:-50]):
+        with preparing_query(content, input_size=64):
+            assert process_ids() == []
+        assert process_ids() == begun
+    with preparing_query(PNG, input_size=64) as prepared:
+        apart = prepared()
+        assert process_ids() == begun
+    isolation.decode_here()
+    assert np.array_equal(apart.input, prepare(PNG, input_size=64).input)
+
+
+def test_a_preview_that_is_decoded_once_more_waits_for_no_second_process() -> None:
+    isolation.decode_in_processes(1)
+    large = prepare_query(png_bytes(1200, 900, seed=1), input_size=64)
+    assert large.preview
+    assert len(process_ids()) == 1
+
+
 def test_they_end_with_the_process_that_they_decode_for() -> None:
     code = "from embeddings.images import isolation; isolation.decode_in_processes(1); isolation.warm_up(); "
     code += "print(isolation._pool._idle[0]._process.pid, flush=True); import os; os.kill(os.getpid(), 9)"
@@ -119,6 +141,7 @@ def test_without_processes_pictures_are_decoded_here(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(isolation.sys, "executable", "/nowhere/python")
     isolation.decode_in_processes(1)
     assert prepare(PNG, input_size=64).size == (300, 200)
+    assert prepare_query(PNG, input_size=64).preview
 
 
 def under_limits(code: str) -> subprocess.CompletedProcess[str]:

@@ -32,7 +32,7 @@ class Command(SiteCommand):
         try:
             result = programs.by_picture(
                 user_path(options["file"]),
-                scope_of_command(options["dataset"]),
+                lambda: scope_of_command(options["dataset"]),
                 encoder=options["encoder"],
                 page=Page(k=programs.read_k(options["k"])),
                 crop=programs.read_crop(options["crop"]) if options["crop"] else None,
