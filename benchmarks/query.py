@@ -1,4 +1,4 @@
-"""One query, from the HTTP request to the JSON, against decode + encode + SQL measured apart on the same pictures."""
+"""One query, from the HTTP request to JSON and to HTML, against decode + encode + SQL measured apart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ N_IN_A_TURN = 20
 
 
 def main() -> None:
-    parser = arguments("Latency of POST /api/v1/search against its stages measured apart.")
+    parser = arguments("Latency of a search, as JSON and as a page, against its stages measured apart.")
     parser.add_argument("--queries", type=int, default=200, help="queries to time (default: 200)")
     parser.add_argument("--photos", type=Path, help="what to search with (default: pictures of the gallery)")
     options = parser.parse_args()
@@ -42,18 +42,21 @@ def _measure(url: str, queries: list[bytes]) -> list[dict[str, object]]:
     stages = _stages()
     for content in queries[:20]:
         post(connection, content)
+        post_for_page(connection, content)
         stages(content)
-    over_http, apart = [], []
+    over_http, pages, apart = [], [], []
     # In turns, so that both see the machine in the same moods; a few at a time, because what has just computed here
     # keeps its threads, and the caches of the processor, from the server for a while.
     for first in range(0, len(queries), N_IN_A_TURN):
         turn = queries[first : first + N_IN_A_TURN]
         over_http += [_timed(lambda content=content: post(connection, content)) for content in turn]
+        pages += [_timed(lambda content=content: post_for_page(connection, content)) for content in turn]
         apart += [stages(content) for content in turn]
     sums = [sum(times.values()) for times in apart]
     names = list(apart[0])
     rows = [_row(name, [times[name] for times in apart], sums) for name in names]
-    return [*rows, _row("the three together", sums, sums), _row("POST /api/v1/search", over_http, sums)]
+    rows += [_row("the three together", sums, sums), _row("POST /api/v1/search", over_http, sums)]
+    return [*rows, _row("POST / as htmx does, 24 hits", pages, sums)]
 
 
 def _timed(step: Callable[[], None]) -> float:
@@ -100,16 +103,35 @@ def _stages() -> Callable[[bytes], dict[str, float]]:
 
 def post(connection: http.client.HTTPConnection, content: bytes) -> None:
     """Search with a picture, for JSON. Raises RuntimeError where that fails."""
+    _send(connection, "/api/v1/search", "image", content, {})
+
+
+def post_for_page(connection: http.client.HTTPConnection, content: bytes) -> None:
+    """Search with a picture as the start page does, for HTML. Raises RuntimeError where that fails."""
+    token = "a" * 32  # any will do, where the cookie and the header have the same
+    _send(
+        connection,
+        "/",
+        "picture",
+        content,
+        {"HX-Request": "true", "Cookie": f"csrftoken={token}", "X-CSRFToken": token},
+    )
+
+
+def _send(
+    connection: http.client.HTTPConnection, path: str, field: str, content: bytes, headers: dict[str, str]
+) -> None:
     boundary = uuid.uuid4().hex
     body = (
         (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="query.jpg"\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="query.jpg"\r\n'
             f"Content-Type: image/jpeg\r\n\r\n"
         ).encode()
         + content
         + f"\r\n--{boundary}--\r\n".encode()
     )
-    connection.request("POST", "/api/v1/search", body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    headers = {**headers, "Content-Type": f"multipart/form-data; boundary={boundary}"}
+    connection.request("POST", path, body, headers)
     response = connection.getresponse()
     answer = response.read()
     if response.status != 200:
