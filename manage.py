@@ -31,7 +31,6 @@ def main(arguments: list[str]) -> int:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.db import OperationalError, ProgrammingError
-    from psycopg.errors import UndefinedColumn, UndefinedTable
 
     from imgsim_site import embedded
 
@@ -50,14 +49,14 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except ProgrammingError as error:
-        if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+        from search import failures  # with the client of Redis, which only few commands need
+
+        if not failures.is_behind(error):
             raise
-        sys.stderr.write(
-            "error: The database lacks tables or columns that this version needs. Run: manage.py migrate\n"
-        )
+        sys.stderr.write(f"error: {failures.MIGRATE}\n")
         return 1
     except (OSError, OperationalError) as error:
-        from search import failures  # with the client of Redis, which only few commands need
+        from search import failures  # as above
 
         if failures.status_of(error) != failures.FULL:
             raise

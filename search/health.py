@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
-from search import encoders
+from search import encoders, failures
 from search.work import counting
 
 
@@ -64,5 +64,5 @@ def _look(check: Callable[[], None]) -> str:
         return str(error)  # says what to run, and is shown to visitors elsewhere too
     except Exception as error:  # noqa: BLE001 -- any failure of a part is the answer here
         # The text of an error may name hosts and paths; visitors get its kind.
-        return type(error).__name__
+        return failures.MIGRATE if failures.is_behind(error) else type(error).__name__
     return "ok"

@@ -24,7 +24,7 @@ _DETAILS = {
     413: "The request is too large.",
     429: "That was more than one visitor may do in a minute. Retry-After says in how many seconds to go on.",
     500: "The server could not answer. Its log says why.",
-    503: "The server's database or its broker does not answer. Try again in a few seconds.",
+    503: "The server's database or its broker does not answer, or is not ready yet. Try again in a few seconds.",
     507: "The server's disk is full. Nothing of the request was kept.",
 }
 

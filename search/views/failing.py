@@ -15,8 +15,10 @@ def failed(request: HttpRequest) -> HttpResponse:
 
     Nothing of the request goes into the page: who asks stands in the database, which may be what fails.
     """
-    status = failures.status_of(sys.exc_info()[1])
-    response = HttpResponse(render_to_string(f"{status}.html"), status=status)
+    error = sys.exc_info()[1]
+    status = failures.status_of(error)
+    name = "behind" if failures.is_behind(error) else str(status)
+    response = HttpResponse(render_to_string(f"{name}.html"), status=status)
     if status == failures.SILENT:
         response.headers["Retry-After"] = str(failures.SECONDS_TO_NEXT_TRY)
     return response

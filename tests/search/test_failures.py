@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
-from psycopg.errors import DiskFull
+from psycopg.errors import DiskFull, UndefinedColumn
 from redis.exceptions import ConnectionError as RedisGone
 
 from search import failures
@@ -37,6 +37,7 @@ def because_of(cause: BaseException) -> Exception:
         (InterfaceError("the connection is closed"), 503),
         (RedisGone("refused"), 503),
         (because_of(DiskFull("could not extend file")), 507),
+        (because_of(UndefinedColumn("column fault does not exist")), 503),
         (OSError(errno.ENOSPC, "No space left on device"), 507),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), 507),
         (PermissionError(errno.EACCES, "Permission denied"), 500),
@@ -63,6 +64,29 @@ def test_without_a_database_pages_ask_to_come_back(
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert "Your pictures are safe" in page.content.decode()
     assert "server closed" not in page.content.decode()
+
+
+def go_back_a_version() -> None:
+    """Have the database lack what the newest migrations have made."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE search_encoder DROP COLUMN fault")
+
+
+@pytest.mark.parametrize("path", ["/", "/encoders/", "/api/v1/encoders"])
+def test_on_a_database_of_the_version_before_all_are_told_to_migrate(
+    visitor: Client, encoder: Encoder, path: str
+) -> None:
+    go_back_a_version()
+    answer = visitor.get(path)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    if not path.startswith("/api/"):
+        assert "manage.py migrate" in answer.content.decode()
+
+
+def test_readiness_says_that_a_database_is_of_the_version_before(visitor: Client, encoder: Encoder) -> None:
+    go_back_a_version()
+    assert visitor.get("/readyz").json()["encoder"] == failures.MIGRATE
 
 
 @pytest.mark.parametrize("path", ["/api/v1/datasets", "/api/v1/encoders", "/api/v1/images/1"])
