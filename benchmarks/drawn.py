@@ -64,12 +64,12 @@ def dataset_ids() -> tuple[int, ...]:
     return tuple(Dataset.objects.filter(name__in=[*SHARES, "rest"]).values_list("pk", flat=True))
 
 
-def fill(encoder: Any, real: Floats, n: int) -> None:
-    """Draw images with their vectors into datasets of their own, until there are n."""
+def fill(encoder: Any, real: Floats, n: int, *, in_one_dataset: bool = False) -> None:
+    """Draw images with their vectors into datasets of their own, by SHARES or all into one, until there are n."""
     from search.models import Dataset, Image
 
     names = [*SHARES, "rest"]
-    datasets = {name: Dataset.objects.get_or_create(name=name)[0] for name in names}
+    datasets = {name: Dataset.objects.get_or_create(name="rest" if in_one_dataset else name)[0] for name in names}
     there = Image.objects.filter(source=SOURCE).count()
     for start in range(there, n, _N_AT_ONCE):
         _fill_some(encoder, real, min(_N_AT_ONCE, n - start), start // _N_AT_ONCE, datasets)

@@ -50,7 +50,7 @@ def _measure(n: int, dims: list[int], n_queries: int) -> Iterator[dict[str, obje
 
     default = encoders.default()
     real = drawn.real_vectors(default)
-    drawn.fill(default, real, n)
+    drawn.fill(default, real, n, in_one_dataset=True)  # small ones are compared beside the index
     gallery = drawn.read(default)
     queries, _ = drawn.between(real, n_queries, seed=10**6)
     for dim in dims:
