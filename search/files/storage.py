@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, storages
@@ -16,6 +16,8 @@ from django.core.files.storage import FileSystemStorage, storages
 FOLDERS = ("originals", "thumbnails")
 _DRAFTS = ".drafts"
 _SECONDS_A_DRAFT_TAKES = 3600.0
+# To make a folder that others remove at the same time.
+_MOST_TRIES = 100
 # Workers on several machines may share the storage, where a process is told by more than its number.
 _MACHINE = secrets.token_hex(8)
 
@@ -49,7 +51,8 @@ class AtomicFileStorage(FileSystemStorage):
     """A file storage in which a file of a name is either absent or complete, also after a kill.
 
     Names hold the hash of their content, so saving a name that is there already keeps the file that is there.
-    Files are written in a folder of drafts, and moved to their names when they are complete.
+    Files are written in a folder of drafts, and moved to their names when they are complete. Folders go with their last
+    file.
     """
 
     def put(self, name: str, content: bytes) -> str:
@@ -72,6 +75,13 @@ class AtomicFileStorage(FileSystemStorage):
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
+
+    def delete(self, name: str) -> None:
+        """Delete a file, and the folders that are empty without it, but not the first of its name."""
+        super().delete(name)
+        with contextlib.suppress(OSError):  # it is not empty, or gone already
+            for folder in PurePath(name).parents[:-2]:
+                Path(self.location, folder).rmdir()
 
     def _save(self, name: str, content: File[bytes]) -> str:
         return self.put(name, content.read())
@@ -102,8 +112,12 @@ class AtomicFileStorage(FileSystemStorage):
                 left = left[target.write(left) :]
 
     def _move(self, draft: str, path: str) -> None:
-        try:
-            os.replace(draft, path)  # noqa: PTH105 -- as above
-        except FileNotFoundError:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(draft, path)  # noqa: PTH105
+        for tries_left in reversed(range(_MOST_TRIES)):
+            try:
+                os.replace(draft, path)  # noqa: PTH105 -- as above
+                return
+            except FileNotFoundError:
+                if not tries_left:
+                    raise
+                with contextlib.suppress(FileNotFoundError, FileExistsError):  # it goes, or comes, at this moment
+                    Path(path).parent.mkdir(parents=True, exist_ok=True)

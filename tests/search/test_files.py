@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -46,6 +47,33 @@ def test_a_name_that_is_there_keeps_its_file(tmp_path: Path) -> None:
     storage = AtomicFileStorage(tmp_path)
     assert [storage.save("a.jpg", ContentFile(content)) for content in (b"first", b"second")] == ["a.jpg", "a.jpg"]
     assert (tmp_path / "a.jpg").read_bytes() == b"first"
+
+
+def test_folders_go_with_their_last_file(tmp_path: Path) -> None:
+    storage = AtomicFileStorage(tmp_path)
+    for name in ("originals/1/ab/a.jpg", "originals/1/ab/b.jpg", "originals/1/cd/c.jpg"):
+        storage.put(name, b"content")
+    storage.delete("originals/1/ab/a.jpg")
+    assert (tmp_path / "originals/1/ab/b.jpg").exists()
+    storage.delete("originals/1/ab/b.jpg")
+    assert not (tmp_path / "originals/1/ab").exists()
+    storage.delete("originals/1/cd/c.jpg")
+    assert list((tmp_path / "originals").iterdir()) == []
+
+
+def test_files_come_into_folders_that_others_go_from(tmp_path: Path) -> None:
+    storage = AtomicFileStorage(tmp_path)
+
+    def come_and_go(number: int) -> None:
+        for turn in range(300):
+            name = f"originals/1/{turn % 2}/{number}.jpg"
+            assert storage.put(name, b"content") == name
+            assert (tmp_path / name).read_bytes() == b"content"
+            storage.delete(name)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(come_and_go, range(4)))
+    assert list((tmp_path / "originals").iterdir()) == []
 
 
 def test_a_draft_of_a_killed_process_goes_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
