@@ -1,7 +1,7 @@
 """`make bench`: what the site takes beside its floors and peers, one benchmark after the other, on the sample gallery.
 
 Most take the same arguments, as in `python -m benchmarks PICTURES --runs 5`. Left to be run by name are those that take
-hours or gigabytes (`large_import`, `scaling`), those of quality, and `gpu`.
+hours or gigabytes (`large_import`, `mixed_use`, `scaling`), those of quality, and `gpu`.
 """
 
 import sys

@@ -26,11 +26,11 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 
 @contextlib.contextmanager
-def fresh_site(var: Path | None) -> Iterator[Site]:
+def fresh_site(var: Path | None, **environment: str) -> Iterator[Site]:
     """Give a migrated site with mobilenet_v2, removed at the end unless a place for it is named."""
     with contextlib.ExitStack() as stack:
         place = var or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imgsim-bench-")))
-        site = Site(place)
+        site = Site(place, **environment)
         say(f"preparing a site in {place}")
         site.manage("migrate", "-v0")
         site.manage("install_encoder", "mobilenet_v2")
