@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final
 
 from django.core.handlers.wsgi import WSGIHandler
+
+from imgsim_site.turns import Turns
 
 N_AT_ONCE: Final = 8
 # The server's threads: so many clients may be slow at once before the next one waits.
@@ -28,7 +29,7 @@ class Gate:
         """Take the application and how long a body may be at most, by what its request says before it comes."""
         self._application = application
         self._most_bytes = most_bytes
-        self._places = threading.Semaphore(n_at_once)
+        self._turns = Turns(n_at_once)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         n_bytes = _length(environ)
@@ -43,7 +44,7 @@ class Gate:
                 start_response("400 Bad Request", [("Content-Length", "0")])
                 return []  # nobody is there to read more
             environ["wsgi.input"] = body
-        with self._places:
+        with self._turns:
             return self._application(environ, start_response)
 
     def _refused(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
