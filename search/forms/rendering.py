@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.forms.renderers import DjangoTemplates
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
+
+from search.markup import filled
 
 Widget = Mapping[str, Any]
 _WIDGETS = "django/forms/widgets/"
@@ -27,18 +29,33 @@ class QuickRenderer(DjangoTemplates):
 
 def _input(widget: Widget) -> SafeString:
     value = widget["value"]
-    shown = "" if value is None else format_html(' value="{}"', value)
-    return format_html('<input type="{}" name="{}"{}{}>', widget["type"], widget["name"], shown, _attributes(widget))
+    return filled(
+        '<input type="{type}" name="{name}"{value}{attributes}>',
+        type=widget["type"],
+        name=widget["name"],
+        value="" if value is None else filled(' value="{value}"', value=value),
+        attributes=_attributes(widget),
+    )
 
 
 def _select(widget: Widget) -> SafeString:
     groups = "".join(_group(name, options) for name, options, _ in widget["optgroups"])
-    return format_html('<select name="{}"{}>{}\n</select>', widget["name"], _attributes(widget), mark_safe(groups))  # noqa: S308 -- escaped
+    return filled(
+        '<select name="{name}"{attributes}>{groups}\n</select>',
+        name=widget["name"],
+        attributes=_attributes(widget),
+        groups=mark_safe(groups),  # noqa: S308 -- escaped
+    )
 
 
 def _group(name: str | None, options: list[Widget]) -> str:
     written = "".join(
-        format_html('\n  <option value="{}"{}>{}</option>\n', option["value"], _attributes(option), option["label"])
+        filled(
+            '\n  <option value="{value}"{attributes}>{label}</option>\n',
+            value=option["value"],
+            attributes=_attributes(option),
+            label=option["label"],
+        )
         for option in options
     )
     return f'\n  <optgroup label="{conditional_escape(name)}">{written}\n  </optgroup>' if name else written

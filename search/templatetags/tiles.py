@@ -9,13 +9,13 @@ from django import template
 from django.http import QueryDict
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from search.asking.results import Judged
 from search.language.numbers import decimal
 from search.language.wording import told
+from search.markup import filled
 from search.templatetags.addresses import encoded
 from search.templatetags.pictures import ratio_class
 
@@ -59,7 +59,7 @@ class Tiles:
             self._more_url, self._less_url = f"{search}?{everything}&image=", f"{search}?{everything}&less="
             self._similar_url = f"{search}?{place}&image=" if place else f"{search}?image="
         self._plus, self._minus, self._similar_icon = (
-            format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', icons, name)
+            filled('<svg class="icon" aria-hidden="true"><use href="{icons}#{name}"/></svg>', icons=icons, name=name)
             for name in ("plus", "minus", "similar")
         )
         self._more, self._less, self._similar = _("More like this"), _("Less like this"), _("Find similar")
@@ -73,7 +73,7 @@ class Tiles:
         hit, worth = judged.hit, judged.worth
         name = hit.name
         kinds = " is-weak" if worth and not worth.is_similar else ""
-        return format_html(
+        return filled(
             _TILE,
             kinds=kinds + (" is-shared" if n_found_it else ""),
             ratio=ratio_class(hit.width, hit.height),
@@ -102,10 +102,10 @@ class Tiles:
         if not n_found_it:
             return ""
         title, words = _("Found by so many of these encoders"), _("of these encoders found it")
-        return format_html(_SHARED, title=title, n=n_found_it, words=words)
+        return filled(_SHARED, title=title, n=n_found_it, words=words)
 
     def _marks(self, image_id: int, name: str) -> SafeString:
-        return format_html(
+        return filled(
             _MARKS,
             id=image_id,
             more_url=self._more_url,
@@ -123,21 +123,22 @@ class Tiles:
         if self._hides_numbers:
             return ""
         exact, shown = f"{value:.6f}", decimal(value, 3)
-        html = '<data class="tile-number" value="{}" title="{}">{}</data>'
-        return format_html(html, exact, self._name_of_number, shown)
+        html = '<data class="tile-number" value="{exact}" title="{title}">{shown}</data>'
+        return filled(html, exact=exact, title=self._name_of_number, shown=shown)
 
     def _meter(self, similarity: float) -> SafeString | str:
         if self._hides_numbers or not self._shows_similarity:
             return ""
-        return format_html('<meter min="0" max="1" value="{}" aria-hidden="true"></meter>\n    ', f"{similarity:.4f}")
+        html = '<meter min="0" max="1" value="{value}" aria-hidden="true"></meter>\n    '
+        return filled(html, value=f"{similarity:.4f}")
 
     def _worth(self, judged: Judged) -> SafeString | str:
         if judged.reason:
-            return format_html('<p class="tile-worth">{}</p>\n    ', told(judged.reason))
+            return filled('<p class="tile-worth">{reason}</p>\n    ', reason=told(judged.reason))
         if judged.worth is None or self._hides_numbers:
             return ""
         words, meaning = told(judged.worth.words), told(judged.worth.meaning)
-        return format_html('<p class="tile-worth" title="{}">{}</p>\n    ', meaning, words)
+        return filled('<p class="tile-worth" title="{meaning}">{words}</p>\n    ', meaning=meaning, words=words)
 
 
 @register.simple_tag
