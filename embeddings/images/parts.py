@@ -28,8 +28,10 @@ _PLAIN: Final = 6.0
 _EDGE: Final = 40  # of the whole picture, in pixels
 _LEAST_SHARE: Final = 0.4  # of the whole's width; what is smaller shows too little at this size
 _LEAST_EDGE: Final = 5
-# At half the size, with an eighth of the sizes and places to try, most strangers are told.
+# At half the size, with an eighth of the sizes and places to try, most strangers are told; many by every other size.
+# Of 3,300 edited photographs and 884 strangers none is judged otherwise for that.
 _STRANGER: Final = 0.7
+_FAR_FROM_IT: Final = 0.5
 
 
 class Grey:
@@ -83,22 +85,39 @@ def correlation(part: Grey, whole: Grey) -> float:
 
     Strangers are told from pictures of half the size, and their figure is that one.
     """
-    coarse = _correlation(part, whole, _EDGE // 2)
-    return coarse if coarse < _STRANGER else _correlation(part, whole, _EDGE)
+    coarse = _every_other(part, whole, _EDGE // 2)
+    if coarse < _STRANGER:
+        return coarse
+    return max(_correlation(part, whole, _EDGE, width) for width in _widths(whole, _EDGE))
 
 
-def _correlation(part: Grey, whole: Grey, edge: int) -> float:
+def _every_other(part: Grey, whole: Grey, edge: int) -> float:
+    """Return the best correlation at every other size, and at those beside the best where that is near enough."""
+    widths = _widths(whole, edge)
+    found = {width: _correlation(part, whole, edge, width) for width in widths[::2]}
+    width = max(found, key=found.__getitem__)
+    if found[width] < _FAR_FROM_IT:
+        return found[width]
+    beside = [one for one in (width - 1, width + 1) if one in widths]
+    return max(found[width], *(_correlation(part, whole, edge, one) for one in beside))
+
+
+def _widths(whole: Grey, edge: int) -> range:
+    """Return how wide a part of a picture can be, whose longer edge is `edge`, in pixels."""
+    width = fitted_size(whole.size, edge)[0]
+    return range(width, round(_LEAST_SHARE * width) - 1, -1)
+
+
+def _correlation(part: Grey, whole: Grey, edge: int, width: int) -> float:
+    """Return how well the best place of `whole` shows `part` made so wide; 0 where it does not fit or is plain."""
     ground, _ = whole.pixels(fitted_size(whole.size, edge))
-    height, width = ground.shape
-    part_width, part_height = part.size
-    best = 0.0
-    for n_columns in range(width, round(_LEAST_SHARE * width) - 1, -1):
-        n_rows = round(n_columns * part_height / part_width)
-        if _LEAST_EDGE <= n_rows <= height and n_columns >= _LEAST_EDGE:
-            template, has_contrast = part.pixels((n_columns, n_rows))
-            if has_contrast:  # of one without, OpenCV says that it is everywhere
-                best = max(best, float(cv2.matchTemplate(ground, template, cv2.TM_CCOEFF_NORMED).max()))
-    return best
+    height = round(width * part.size[1] / part.size[0])
+    if not _LEAST_EDGE <= height <= len(ground) or width < _LEAST_EDGE:
+        return 0.0
+    template, has_contrast = part.pixels((width, height))
+    if not has_contrast:  # OpenCV says of it that it is everywhere
+        return 0.0
+    return max(0.0, float(cv2.matchTemplate(ground, template, cv2.TM_CCOEFF_NORMED).max()))
 
 
 def _turns(one: Grey, other: Grey) -> NDArray[np.float32]:
