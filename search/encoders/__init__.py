@@ -30,10 +30,10 @@ class BrokenEncoder(NoEncoder):
 
 def default() -> Encoder:
     """Return the row of the default encoder. Raises NoEncoder where none is installed."""
-    encoder = Encoder.objects.filter(is_default=True).first()
-    if encoder is None:
+    found = list(Encoder.objects.filter(is_default=True).order_by())  # there is one at most, and no order to ask for
+    if not found:
         raise NoEncoder("No encoder is installed yet. Run: manage.py install_encoder mobilenet_v2")
-    return encoder
+    return found[0]
 
 
 def by_name(name: str) -> Encoder:
