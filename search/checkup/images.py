@@ -81,8 +81,10 @@ def _without_rows(*, every_file: bool) -> Iterator[Finding]:
         shown = ", ".join(stray[:_SHOWN]) + (" …" if len(stray) > _SHOWN else "")
         what = f"Of {n_seen:,} files{among} {len(stray):,} belong to no image; they only take room: {shown}"
         yield warning(_PART, what, f"cd {settings.MEDIA_ROOT} && rm {shlex.join(stray[:_SHOWN])}")
-    else:
+    elif n_seen:
         yield ok(_PART, f"Of {n_seen:,} files{among} each belongs to an image.")
+    else:
+        yield ok(_PART, "No file is older than an hour; newer ones may still wait for their rows.")
 
 
 def _files(*, every_file: bool) -> Iterator[list[str]]:

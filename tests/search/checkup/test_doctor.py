@@ -138,6 +138,7 @@ def test_files_that_are_gone_and_files_of_nobody(add_image: AddImage, dataset: D
     lost = bad(images.look(every_file=every_file))
     assert [one.level for one in lost] == [Level.ERROR]  # a file of this minute may get its row yet
     assert str(gone.pk) in lost[0].what
+    assert "No file is older than an hour" in list(images.look(every_file=every_file))[-1].what
     old = time.time() - 7200
     os.utime(default_storage.path(stray), (old, old))
     _, found = bad(images.look(every_file=True))
