@@ -69,7 +69,8 @@ def fill(encoder: Any, real: Floats, n: int, *, in_one_dataset: bool = False) ->
     from search.models import Dataset, Image
 
     names = [*SHARES, "rest"]
-    datasets = {name: Dataset.objects.get_or_create(name="rest" if in_one_dataset else name)[0] for name in names}
+    homes = {name: "rest" if in_one_dataset else name for name in names}
+    datasets = {name: Dataset.objects.get_or_create(name=home)[0] for name, home in homes.items()}
     there = Image.objects.filter(source=SOURCE).count()
     for start in range(there, n, _N_AT_ONCE):
         _fill_some(encoder, real, min(_N_AT_ONCE, n - start), start // _N_AT_ONCE, datasets)

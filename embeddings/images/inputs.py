@@ -61,6 +61,7 @@ def crop_box(size: tuple[int, int], crop: Crop) -> tuple[int, int, int, int]:
 
 
 def checked(crop: Crop) -> Crop:
+    """Return a crop that is inside the picture. Raises RefusedImage with code "crop" for another one."""
     x, y, width, height = crop
     inside = x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 + 1e-6 and y + height <= 1 + 1e-6
     if not inside:  # nan is outside as well

@@ -3,8 +3,8 @@
 from search.neighbours.counting import compact, sizes, totals
 from search.neighbours.each import index_serves_each, nearest_of_each
 from search.neighbours.hits import Answer, Hit
-from search.neighbours.planning import index_name
-from search.neighbours.ranking import MAX_HITS, Place, Plan, nearest, plan
+from search.neighbours.planning import Plan, index_name, plan
+from search.neighbours.ranking import MAX_HITS, Place, nearest
 from search.neighbours.scope import Scope, conditions, count, fitting_images, parameters
 
 __all__ = [

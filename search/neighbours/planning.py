@@ -52,6 +52,13 @@ class Walk:
         return [first, MOST_LOOKED_AT] if first < MOST_LOOKED_AT and self.may_be_repeated else [first]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a search is to be answered: by a walk through the index, or, without one, by comparison."""
+
+    walk: Walk | None
+
+
 def n_believed(n_looked_at: int) -> int:
     """Return how many of a walk's candidates are believed to be the nearest: those at the edge have others beside."""
     return n_looked_at // 2
@@ -72,6 +79,12 @@ class Stock:
     def within(self, dataset_ids: Sequence[int]) -> dict[int, int]:
         """Return how many there are in each of some datasets; those without any are left out."""
         return {one: self.sizes[one] for one in dataset_ids if one in self.sizes}
+
+
+def plan(encoder: Encoder, scope: Scope, *, k: int, offset: int = 0) -> Plan:
+    """Choose how `nearest` is to answer, which asks the database; it chooses by itself where it is given no plan."""
+    depth = offset + k
+    return Plan(walk=walk_for(encoder, scope, depth) if depth <= MOST_LOOKED_AT else None)
 
 
 def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from search.metrics import stages
 from search.models import Encoder
 from search.neighbours import planning
 from search.neighbours.hits import COLUMNS, DETAILS, DISTANCE, Answer, hit_of
-from search.neighbours.planning import MOST_LOOKED_AT, Walk
+from search.neighbours.planning import MOST_LOOKED_AT, Plan, Walk
 from search.neighbours.scope import Scope, conditions, image_join, own_conditions, parameters
 
 MAX_HITS = MOST_LOOKED_AT  # of one answer
@@ -29,19 +29,6 @@ class Place(NamedTuple):
 
     distance: float
     image_id: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """How a search is to be answered: by a walk through the index, or, without one, by comparison."""
-
-    walk: Walk | None
-
-
-def plan(encoder: Encoder, scope: Scope, *, k: int, offset: int = 0) -> Plan:
-    """Choose how `nearest` is to answer, which asks the database; it chooses by itself where it is given no plan."""
-    depth = offset + k
-    return Plan(walk=planning.walk_for(encoder, scope, depth) if depth <= MAX_HITS else None)
 
 
 def nearest(
@@ -88,7 +75,7 @@ def _plan(by: Plan | str, encoder: Encoder, scope: Scope, k: int, offset: int) -
     if isinstance(by, Plan):
         return by
     if by == "choice":
-        return plan(encoder, scope, k=k, offset=offset)
+        return planning.plan(encoder, scope, k=k, offset=offset)
     return Plan(walk=planning.walk_through(encoder, scope) if by == "index" else None)
 
 
