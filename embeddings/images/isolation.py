@@ -9,10 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-import math
-import mmap
 import os
-import resource
 import select
 import signal
 import subprocess
@@ -30,6 +27,7 @@ from PIL import Image
 from embeddings.images import decoding
 from embeddings.images.decoding import Header
 from embeddings.images.inputs import Square
+from embeddings.images.limits import Limits
 from embeddings.images.refusals import RefusedImage, too_costly
 
 logger = logging.getLogger(__name__)
@@ -47,7 +45,7 @@ _READY: Final = {"ready": True}
 Decoded = tuple[Header, Image.Image]
 
 _pool: _Pool | None = None
-_limits: _Limits | None = None
+_limits: Limits | None = None
 
 
 def decoded(content: bytes, *, edge: int, long_edge: int) -> Decoded:
@@ -116,7 +114,7 @@ def decode_under_limits() -> None:
     """
     global _limits
     decode_here()
-    _limits = _Limits()
+    _limits = Limits(max_bytes=MAX_BYTES, max_cpu_seconds=MAX_CPU_SECONDS)
 
 
 def decode_in_processes(n: int) -> None:
@@ -133,43 +131,6 @@ def warm_up() -> None:
     """Begin all processes that decode, where there are to be any."""
     if _pool:
         _pool.begin()
-
-
-class _Limits:
-    """Holds this process, while any of its threads decodes, to what pictures may take."""
-
-    def __init__(self) -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-        self._outside = {what: resource.getrlimit(what) for what in (resource.RLIMIT_CPU, resource.RLIMIT_AS)}
-        self._n_inside = 0
-        self._changing = threading.Lock()
-
-    def __enter__(self) -> None:
-        with self._changing:
-            self._n_inside += 1
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            cpu_seconds = math.ceil(used.ru_utime + used.ru_stime) + MAX_CPU_SECONDS * self._n_inside
-            self._set(resource.RLIMIT_CPU, cpu_seconds)
-            self._set(resource.RLIMIT_AS, _address_space() + MAX_BYTES * self._n_inside)
-
-    def __exit__(self, *_: object) -> None:
-        with self._changing:
-            self._n_inside -= 1
-            if not self._n_inside:
-                for what, limits in self._outside.items():
-                    resource.setrlimit(what, limits)
-
-    def _set(self, what: int, value: int) -> None:
-        outside, hard = self._outside[what]
-        resource.setrlimit(what, (value if outside == resource.RLIM_INFINITY else min(value, outside), hard))
-
-
-def _address_space() -> int:
-    """Return how many bytes this process has mapped; without Linux' files, a number that no picture reaches."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
-    except OSError:
-        return 1 << 46
 
 
 class _Pool:
