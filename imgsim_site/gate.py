@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
 from tempfile import SpooledTemporaryFile
 from typing import Any, Final
@@ -17,6 +18,8 @@ N_WAITING: Final = 256
 MOST_BODY_BYTES: Final = 24_000_000
 _MOST_IN_MEMORY: Final = 4_000_000
 _CHUNK_BYTES: Final = 65_536
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ROOM: Final = "The server's disk for temporary files is full. Nothing of the request was kept."
 
 
 class Gate:
@@ -34,33 +37,43 @@ class Gate:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         n_bytes = _length(environ)
         if n_bytes > self._most_bytes:
-            return self._refused(environ, start_response)
+            return _refused(environ, start_response, 413, "Content Too Large", self._too_large())
         if n_bytes > MOST_BODY_BYTES:
             return self._application(environ, start_response)
         if n_bytes:
             # Closed with the request, which owns its input.
             body = SpooledTemporaryFile(_MOST_IN_MEMORY)  # noqa: SIM115
-            if _copy(environ["wsgi.input"], body, n_bytes) < n_bytes:
+            try:
+                n_copied = _copy(environ["wsgi.input"], body, n_bytes)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                return _refused(environ, start_response, 507, "Insufficient Storage", _NO_ROOM)
+            if n_copied < n_bytes:
                 start_response("400 Bad Request", [("Content-Length", "0")])
                 return []  # nobody is there to read more
             environ["wsgi.input"] = body
         with self._turns:
             return self._application(environ, start_response)
 
-    def _refused(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        told = f"The request is too large: at most {self._most_bytes / 1e6:,.0f} MB are taken."
-        if environ.get("PATH_INFO", "").startswith("/api/"):
-            from search.api.problems import of_status  # here: whoever imports this module need not have set up Django
+    def _too_large(self) -> str:
+        return f"The request is too large: at most {self._most_bytes / 1e6:,.0f} MB are taken."
 
-            response = of_status(413, told)
-            body, kind = response.content, response["Content-Type"]
-        else:
-            body, kind = f"{told}\n".encode(), "text/plain; charset=utf-8"
-        start_response(
-            "413 Content Too Large",
-            [("Content-Type", kind), ("Content-Length", str(len(body))), ("Connection", "close")],
-        )
-        return [body]
+
+def _refused(
+    environ: dict[str, Any], start_response: Callable[..., Any], status: int, reason: str, told: str
+) -> Iterable[bytes]:
+    """Answer a request that never gets to the application, in words or as a problem for programs."""
+    if environ.get("PATH_INFO", "").startswith("/api/"):
+        from search.api.problems import of_status  # here: whoever imports this module need not have set up Django
+
+        response = of_status(status, told)
+        body, kind = response.content, response["Content-Type"]
+    else:
+        body, kind = f"{told}\n".encode(), "text/plain; charset=utf-8"
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Connection", "close")]
+    start_response(f"{status} {reason}", headers)
+    return [body]
 
 
 def _length(environ: dict[str, Any]) -> int:

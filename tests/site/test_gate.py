@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from io import BytesIO
@@ -72,6 +73,18 @@ def test_programs_are_told_so_as_a_problem() -> None:
         "content_too_large",
         "The request is too large: at most 100 MB are taken.",
     )
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/search"])
+def test_a_body_for_which_there_is_no_room_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    def write(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(gate, "_copy", write)
+    told, worked = Answers(), []
+    found = b"".join(gate_of(lambda *_: worked.append(True) or [])(asked(b"a picture", PATH_INFO=path), told))
+    assert (told, worked) == (["507 Insufficient Storage"], [])
+    assert b"temporary files is full" in found
 
 
 def test_a_few_are_worked_on_at_a_time() -> None:
