@@ -84,10 +84,20 @@ def _length(environ: dict[str, Any]) -> int:
 
 
 def _copy(source: Any, target: Any, n_bytes: int) -> int:
-    """Copy so many bytes, and go back to their beginning; return how many came."""
-    n = 0
+    """Copy so many bytes, and go back to their beginning; return how many came.
+
+    All are read even where the target has no room for them, as a client that still sends hears no answer; then OSError
+    is raised.
+    """
+    n, full = 0, None
     while n < n_bytes and (chunk := source.read(min(_CHUNK_BYTES, n_bytes - n))):
-        target.write(chunk)
         n += len(chunk)
+        if full is None:
+            try:
+                target.write(chunk)
+            except OSError as error:
+                full = error
+    if full is not None:
+        raise full
     target.seek(0)
     return n

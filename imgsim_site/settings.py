@@ -262,6 +262,11 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+# Originals may stay where they lie below these folders only. Whoever has the embedded servers has the machine.
+IN_PLACE_ROOTS = [Path(folder).expanduser() for folder in env.list("IN_PLACE_ROOTS", default=["/"] * EMBEDDED_POSTGRES)]
+if not all(folder.is_absolute() for folder in IN_PLACE_ROOTS):
+    raise ImproperlyConfigured("IN_PLACE_ROOTS must be folders from / or ~ on, with commas between them.")
+IN_PLACE_ROOTS.append(VAR / "sample")
 # Archives that visitors send lie here until they are imported.
 ARRIVING_ROOT = VAR / "arriving"
 MAX_ARCHIVE_BYTES = 1_000_000 * env.int("MAX_ARCHIVE_MB", default=4_000)

@@ -15,6 +15,7 @@ from django.core.files.storage import FileSystemStorage, default_storage, storag
 from django.utils import timezone
 
 from search.checkup.findings import Finding, error, ok, warning
+from search.files import in_place
 from search.files.storage import FOLDERS
 from search.models import Image
 from search.work import leases
@@ -47,13 +48,21 @@ def _pending() -> Iterator[Finding]:
 
 
 def _missing(*, every_file: bool) -> Iterator[Finding]:
-    n_seen, lost = 0, []
+    n_seen, lost, outside = 0, [], []
     for pk, file, in_place_path, thumbnail in _rows(every_file=every_file):
         n_seen += 1
-        original_is_there = default_storage.exists(file) if file else Path(in_place_path).is_file()
+        try:
+            original_is_there = default_storage.exists(file) if file else in_place.resolved(in_place_path).is_file()
+        except in_place.OutsideRoots:
+            outside.append(pk)
+            continue
         if not original_is_there or (thumbnail and not default_storage.exists(thumbnail)):
             lost.append(pk)
     among = "" if every_file else " drawn at random"
+    if outside:
+        shown = ", ".join(map(str, outside[:_SHOWN])) + (" …" if len(outside) > _SHOWN else "")
+        what = f"Of {n_seen:,} images{among} {len(outside):,} lie outside IN_PLACE_ROOTS, and are not read: {shown}"
+        yield error(_PART, what, "set IN_PLACE_ROOTS to the folders of such libraries")
     if lost:
         shown = ", ".join(map(str, lost[:_SHOWN])) + (" …" if len(lost) > _SHOWN else "")
         what = f"Of {n_seen:,} images{among} {len(lost):,} have lost a file: {shown}"

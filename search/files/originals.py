@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 
 from embeddings.images import RefusedImage
+from search.files import in_place
 
 
 class StorageSilent(RefusedImage):
@@ -24,11 +25,11 @@ class StorageSilent(RefusedImage):
 def source(name: str, in_place_path: str = "") -> bytes | Path:
     """Return a file of the storage, or the one in place where there is no name: its path, or its bytes.
 
-    Raises RefusedImage where it is not in the storage, StorageSilent where that does not answer; of a path that leads
-    nowhere whoever reads it does.
+    Raises RefusedImage where it is not in the storage, StorageSilent where that does not answer, OutsideRoots where it
+    may not be read in place; of a path that leads nowhere whoever reads it does.
     """
     if not name:
-        return Path(in_place_path)
+        return in_place.resolved(in_place_path)
     storage = storages["default"]
     if isinstance(storage, FileSystemStorage):
         return Path(storage.path(name))
@@ -46,9 +47,9 @@ def source(name: str, in_place_path: str = "") -> bytes | Path:
 def local_path(name: str, in_place_path: str = "") -> Path:
     """Return a path of a file for programs that take nothing else; what is elsewhere is fetched and kept beside.
 
-    A file that cannot be fetched has a path that leads nowhere.
+    A file that cannot be fetched, or not be read in place, has a path that leads nowhere.
     """
-    path = _fetched() / name
+    path = _fetched() / (name or "none")
     if name and path.is_file():  # by its name it is of the same content
         os.utime(path)
         return path

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import IntegrityError
 from django.urls import reverse
 
+from search.files import in_place
 from search.ingest import labels
 from search.ingest.errors import CannotImport
 from search.ingest.examining import SplitChoice
@@ -63,7 +64,19 @@ def open_request(request: Request) -> Source:
     source = open_sources(request.paths, request.files_from)
     if request.in_place and source.is_archive:
         raise CannotImport("Pictures inside an archive cannot stay in place. Unpack it, or leave out --in-place.")
+    if request.in_place:
+        _check_roots(request.paths)
     return source
+
+
+def _check_roots(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not in_place.is_inside(path.resolve()):
+            raise CannotImport(
+                f"Originals may not stay in {path}. Set IN_PLACE_ROOTS to folders in which they may, with commas, such "
+                f"as {path.resolve()}; for the workers and the web server, too. Or leave out --in-place: originals are "
+                "copied then."
+            )
 
 
 def rule_of(request: Request, source: Source) -> labels.Rule | Sidecars:

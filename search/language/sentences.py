@@ -94,6 +94,7 @@ IMPORTS = (
     _("Reading the picture takes more time or memory than any ordinary one. Save it again with a picture editor."),
     _("Reading it stopped the worker each time it was tried. Save it again with a picture editor."),
     _("The name of the file is no valid Unicode. Rename it, or import it without --in-place."),
+    _("The file, or what it links to, lies outside the folders in which originals may stay (IN_PLACE_ROOTS)."),
     _("Archives inside archives are not opened. Unpack it and import it."),
     _("Archives in a list are not opened. Name it as a path of the command."),
     _("This is a folder. Name it as a path of the command."),

@@ -77,14 +77,16 @@ def test_programs_are_told_so_as_a_problem() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/search"])
 def test_a_body_for_which_there_is_no_room_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    def write(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class Full(BytesIO):
+        def write(self, _: Any, /) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(gate, "_copy", write)
-    told, worked = Answers(), []
-    found = b"".join(gate_of(lambda *_: worked.append(True) or [])(asked(b"a picture", PATH_INFO=path), told))
+    monkeypatch.setattr(gate, "SpooledTemporaryFile", lambda _: Full())
+    told, worked, sent = Answers(), [], asked(b"a picture" * 100_000, PATH_INFO=path)
+    found = b"".join(gate_of(lambda *_: worked.append(True) or [])(sent, told))
     assert (told, worked) == (["507 Insufficient Storage"], [])
     assert b"temporary files is full" in found
+    assert sent["wsgi.input"].read() == b""  # whoever sends hears the answer at the end
 
 
 def test_a_few_are_worked_on_at_a_time() -> None:
