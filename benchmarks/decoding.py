@@ -18,7 +18,7 @@ from PIL import Image
 from embeddings.images import prepare, prepare_query, read_header, sha256_of
 from embeddings.images.decoding import decoded
 from embeddings.images.inputs import squashed
-from embeddings.images.preparing import _fitted, _jpeg, _phash
+from embeddings.images.renditions import fitted, jpeg, phash
 
 T = TypeVar("T")
 INPUT_SIZE = 224
@@ -60,7 +60,7 @@ def decode_in_full(content: bytes) -> None:
 def decode_with_draft(content: bytes) -> None:
     header, picture = decoded(content, edge=2 * INPUT_SIZE, long_edge=400)
     squashed(picture, INPUT_SIZE)
-    _fitted(picture, header.size, 400)
+    fitted(picture, header.size, 400)
 
 
 def report_draft() -> None:
@@ -72,14 +72,14 @@ def report_draft() -> None:
 def report_stages(name: str, contents: Sequence[bytes]) -> None:
     decodings = [decoded(content, edge=2 * INPUT_SIZE, long_edge=400) for content in contents]
     pictures = [picture for _, picture in decodings]
-    thumbnails = [_fitted(picture, header.size, 400) for header, picture in decodings]
+    thumbnails = [fitted(picture, header.size, 400) for header, picture in decodings]
     stages = {
         "sha256": cpu_ms(sha256_of, contents),
         "header": cpu_ms(read_header, contents),
         "decode": cpu_ms(lambda content: decoded(content, edge=2 * INPUT_SIZE, long_edge=400), contents),
-        "thumbnail resize": cpu_ms(lambda item: _fitted(item[1], item[0].size, 400), decodings),
-        "thumbnail JPEG": cpu_ms(lambda picture: _jpeg(picture, quality=80), thumbnails),
-        "pHash": cpu_ms(_phash, pictures),
+        "thumbnail resize": cpu_ms(lambda item: fitted(item[1], item[0].size, 400), decodings),
+        "thumbnail JPEG": cpu_ms(lambda picture: jpeg(picture, quality=80), thumbnails),
+        "pHash": cpu_ms(phash, pictures),
         "input": cpu_ms(lambda picture: squashed(picture, INPUT_SIZE), pictures),
         "prepare, all of it": cpu_ms(lambda content: prepare(content, input_size=INPUT_SIZE), contents),
         "prepare_query": cpu_ms(lambda content: prepare_query(content, input_size=INPUT_SIZE), contents),

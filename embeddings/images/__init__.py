@@ -8,7 +8,6 @@ from embeddings.images.inputs import Crop
 from embeddings.images.overlays import heated
 from embeddings.images.preparing import (
     Prepared,
-    PreparedQuery,
     hamming,
     jpeg_of,
     png_of,
@@ -19,6 +18,7 @@ from embeddings.images.preparing import (
     warm_up,
 )
 from embeddings.images.refusals import RefusedImage
+from embeddings.images.wanted import PreparedQuery
 
 __all__ = [
     "Crop",

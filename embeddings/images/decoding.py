@@ -142,6 +142,17 @@ def decoded(content: bytes, *, edge: int, long_edge: int) -> tuple[Header, Image
         return _header(content, _format(image), size, orientation), picture
 
 
+def decoded_grey(content: bytes, *, long_edge: int) -> Image.Image:
+    """Decode the brightness of a picture, as mode L, at least as large as it fits into `long_edge`.
+
+    For JPEGs that `renditions` has written: neither orientation nor transparency is looked at, nor colour decoded.
+    Raises RefusedImage.
+    """
+    with _refusals(content), _opened(content) as image:
+        image.draft("L", fitted_size(image.size, long_edge))
+        return image.convert("L")
+
+
 def fitted_size(size: tuple[int, int], long_edge: int) -> tuple[int, int]:
     """Return the size that fits into a square of `long_edge`, same proportions, never enlarged, no side below 1."""
     scale = min(1.0, long_edge / max(size))

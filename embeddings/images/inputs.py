@@ -1,6 +1,5 @@
 """What networks take of a picture: the whole of it, or a part, squashed to a small square."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image
@@ -15,18 +14,6 @@ LARGEST_EDGE: Final = 100_000  # no picture is decoded larger, however small the
 
 # x, y, width, height as fractions of the upright picture.
 Crop = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Square:
-    """The input of a network of this size, of a whole picture or of a part of it."""
-
-    size: int
-    crop: Crop | None = None
-
-    def of(self, picture: Image.Image) -> Image.Image:
-        """Cut it out of a picture. Raises RefusedImage with code "crop" if the crop is not inside the picture."""
-        return squashed(region(picture, self.crop), self.size)
 
 
 def edge_for(size: int, crop: Crop | None = None) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from embeddings.images.decoding import content_of, decoded, fitted_size
+from embeddings.images.decoding import content_of, decoded_grey, fitted_size
 
 Pixels = NDArray[np.uint8]
 # What the second picture is to the first: the same, the same mirrored or turned, what it was cut out of, or its part.
@@ -56,11 +56,13 @@ class Grey:
 
 
 def grey(source: bytes | Path) -> Grey:
-    """Return the small grey picture to compare, of a picture or of its thumbnail. Raises RefusedImage."""
-    # Decoded here, wherever others are: what is laid over another are JPEGs that ImgSim itself has written.
+    """Return the small grey picture to compare, of a thumbnail or a preview.
+
+    Raises RefusedImage.
+    """
     edge = 2 * _EDGE  # a part is compared at up to twice the size of its whole
-    _, picture = decoded(content_of(source), edge=1, long_edge=2 * edge)
-    return Grey(picture.convert("L").resize(fitted_size(picture.size, edge), Image.Resampling.BOX))
+    picture = decoded_grey(content_of(source), long_edge=2 * edge)
+    return Grey(picture.resize(fitted_size(picture.size, edge), Image.Resampling.BOX))
 
 
 def relation(query: Grey, found: Grey) -> Relation | None:

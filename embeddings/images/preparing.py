@@ -1,28 +1,21 @@
-"""What the import and a search need of one picture, from one decode: thumbnail, perceptual hash, network input.
-
-Every JPEG written here is fresh: no EXIF, no GPS, no comment, no profile of the file that came in.
-"""
+"""What the import and a search need of one picture, from one decode: thumbnail, perceptual hash, network input."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Final
 
-import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from embeddings.images import inputs, isolation
-from embeddings.images.decoding import Header, content_of, fitted_size, shrunk
+from embeddings.images.decoding import Header, content_of
 from embeddings.images.inputs import Crop
 from embeddings.images.isolation import decoded
-
-THUMBNAIL_EDGE: Final = 400
-PREVIEW_EDGE: Final = 1280
-PREVIEW_LEAST_EDGE: Final = 960  # a decode of this size serves for the preview too
+from embeddings.images.renditions import fitted, jpeg, phash
+from embeddings.images.wanted import THUMBNAIL_EDGE, PreparedQuery, QueryParts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,18 +31,6 @@ class Prepared(Header):
     input: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PreparedQuery(Header):
-    """All that a search needs of a picture; phash and input are of the crop where there is one.
-
-    preview: JPEG of the whole picture, to show and to crop again. It and phash are empty if they were not asked for.
-    """
-
-    phash: str
-    preview: bytes
-    input: NDArray[np.uint8]
-
-
 def prepare(source: bytes | Path, *, input_size: int, thumbnail: bool = True) -> Prepared:
     """Decode a picture once for its thumbnail, its perceptual hash and the input of a network.
 
@@ -58,8 +39,8 @@ def prepare(source: bytes | Path, *, input_size: int, thumbnail: bool = True) ->
     header, picture = decoded(content_of(source), edge=inputs.edge_for(input_size), long_edge=THUMBNAIL_EDGE)
     return Prepared(
         **vars(header),
-        phash=_phash(picture),
-        thumbnail=_jpeg(_fitted(picture, header.size, THUMBNAIL_EDGE), quality=80) if thumbnail else b"",
+        phash=phash(picture),
+        thumbnail=jpeg(fitted(picture, header.size, THUMBNAIL_EDGE), quality=80) if thumbnail else b"",
         input=np.asarray(inputs.squashed(picture, input_size)),
     )
 
@@ -85,42 +66,21 @@ def preparing_query(
     What the caller does before costs no time where other processes decode: see `isolation.begun`.
     """
     content = content_of(source)
-    edge = inputs.edge_for(input_size, crop)
-    only_input = not (preview or phash)
-
-    def prepared() -> PreparedQuery:
-        header, picture = result()
-        if only_input:
-            return PreparedQuery(**vars(header), phash="", preview=b"", input=np.asarray(picture))
-        region = inputs.region(picture, crop)
-        return PreparedQuery(
-            **vars(header),
-            phash=_phash(region) if phash else "",
-            preview=_preview(content, header, picture) if preview else b"",
-            input=np.asarray(inputs.squashed(region, input_size)),
-        )
-
-    square = inputs.Square(size=input_size, crop=crop) if only_input else None
-    with isolation.begun(content, edge=edge, long_edge=THUMBNAIL_EDGE, square=square) as result:
+    crop = inputs.checked(crop) if crop else None
+    wanted = QueryParts(input_size=input_size, crop=crop, preview=preview, phash=phash)
+    with isolation.begun(content, wanted) as prepared:
         yield prepared
-
-
-def _preview(content: bytes, header: Header, picture: Image.Image) -> bytes:
-    # A decode too small for the preview is not made larger but repeated: the input's pixels stay those of `prepare`.
-    if max(picture.size) < min(PREVIEW_LEAST_EDGE, max(header.width, header.height)):
-        return rendition(content, long_edge=PREVIEW_EDGE)
-    return _jpeg(_fitted(picture, picture.size, PREVIEW_EDGE), quality=90)
 
 
 def rendition(source: bytes | Path, *, long_edge: int) -> bytes:
     """Return the upright picture as a JPEG without metadata, its long edge at most `long_edge`, never enlarged."""
     header, picture = decoded(content_of(source), edge=1, long_edge=long_edge)
-    return _jpeg(_fitted(picture, header.size, long_edge), quality=90)
+    return jpeg(fitted(picture, header.size, long_edge), quality=90)
 
 
 def jpeg_of(pixels: NDArray[np.uint8]) -> bytes:
     """Return a JPEG of uint8 RGB pixels (height, width, 3)."""
-    return _jpeg(Image.fromarray(pixels), quality=85)
+    return jpeg(Image.fromarray(pixels), quality=85)
 
 
 def png_of(pixels: NDArray[np.uint8]) -> bytes:
@@ -133,29 +93,9 @@ def png_of(pixels: NDArray[np.uint8]) -> bytes:
 def warm_up() -> None:
     """Prepare a picture of nothing, because the first one in a process loads libraries for some 200 ms."""
     isolation.warm_up()
-    content = BytesIO()
-    Image.new("RGB", (64, 64)).save(content, "JPEG")
-    prepare(content.getvalue(), input_size=32)
+    prepare(jpeg(Image.new("RGB", (64, 64)), quality=85), input_size=32)
 
 
 def hamming(a: str, b: str) -> int:
     """Return how many of the 64 bits of two perceptual hashes differ: 0 is the same picture, about 32 a stranger."""
     return (int(a, 2) ^ int(b, 2)).bit_count()
-
-
-def _fitted(picture: Image.Image, full_size: tuple[int, int], long_edge: int) -> Image.Image:
-    """Resize to what the picture of `full_size` fits into, whatever size it was decoded at."""
-    size = fitted_size(full_size, long_edge)
-    return picture if size == picture.size else picture.resize(size, Image.Resampling.BICUBIC)
-
-
-def _jpeg(picture: Image.Image, *, quality: int) -> bytes:
-    content = BytesIO()
-    picture.save(content, "JPEG", quality=quality)
-    return content.getvalue()
-
-
-def _phash(picture: Image.Image) -> str:
-    """Return imagehash's perceptual hash of the picture's grey, averaged down to no less than 128 pixels first."""
-    grey = shrunk(picture.convert("L"), (128, 128))
-    return "".join("1" if bit else "0" for bit in imagehash.phash(grey).hash.flat)

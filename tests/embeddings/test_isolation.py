@@ -13,14 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embeddings.images import RefusedImage, isolation, prepare, prepare_query, preparing_query
+from embeddings.images import RefusedImage, isolation, prepare, prepare_query, preparing_query, processes
 from tests.pictures import png_bytes
 from tests.running import ROOT
 
 PNG = png_bytes(300, 200, seed=1)
 # What stands in for a decoder's library that something unforeseen has got into.
-BEGIN = "import os, sys, time; from embeddings.images import decoding, isolation; isolation.MAX_CPU_SECONDS = 1\n"
-SERVE = "\nisolation.serve(int(sys.argv[1]))"
+BEGIN = (
+    "import os, sys, time; from embeddings.images import decoding, isolation, serving\n"
+    "isolation.MAX_CPU_SECONDS = 1; serving._load_libraries = lambda: None\n"
+)
+SERVE = "\nserving.serve(int(sys.argv[1]))"
 TROUBLES = {
     "computes without end": "def decoded(*_, **__):\n while True: pass",
     "takes memory without end": "def decoded(*_, **__):\n taken = []\n while True: taken.append(bytearray(2**20))",
@@ -37,8 +40,8 @@ def decode_here_again() -> Iterator[None]:
 
 def process_ids() -> list[int]:
     """Return the processes that decode for this one and are idle."""
-    assert isolation._pool
-    return [process._process.pid for process in isolation._pool._idle]
+    assert isolation._processes
+    return [process._process.pid for process in isolation._processes._idle]
 
 
 def n_descriptors() -> int:
@@ -67,14 +70,14 @@ def test_refusals_are_the_same_wherever_they_are_met() -> None:
 def test_a_picture_that_takes_too_much_is_refused_and_its_process_replaced(
     trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = isolation._CODE
-    monkeypatch.setattr(isolation, "MAX_SECONDS", 60.0 if trouble != "says nothing" else 5.0)
-    monkeypatch.setattr(isolation, "_CODE", f"{BEGIN}{TROUBLES[trouble]}\ndecoding.decoded = decoded{SERVE}")
+    good = processes._CODE
+    monkeypatch.setattr(processes, "MAX_SECONDS", 60.0 if trouble != "says nothing" else 5.0)
+    monkeypatch.setattr(processes, "_CODE", f"{BEGIN}{TROUBLES[trouble]}\ndecoding.decoded = decoded{SERVE}")
     isolation.decode_in_processes(1)
     with pytest.raises(RefusedImage) as refused:
         prepare(PNG, input_size=64)
     assert refused.value.code == "too_costly"
-    monkeypatch.setattr(isolation, "_CODE", good)
+    monkeypatch.setattr(processes, "_CODE", good)
     assert prepare(PNG, input_size=64).size == (300, 200)
 
 
@@ -126,7 +129,7 @@ def test_a_preview_that_is_decoded_once_more_waits_for_no_second_process() -> No
 
 def test_they_end_with_the_process_that_they_decode_for() -> None:
     code = "from embeddings.images import isolation; isolation.decode_in_processes(1); isolation.warm_up(); "
-    code += "print(isolation._pool._idle[0]._process.pid, flush=True); import os; os.kill(os.getpid(), 9)"
+    code += "print(isolation._processes._idle[0]._process.pid, flush=True); import os; os.kill(os.getpid(), 9)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     pid = int(done.stdout)
     for _ in range(100):
@@ -138,7 +141,7 @@ def test_they_end_with_the_process_that_they_decode_for() -> None:
 
 
 def test_without_processes_pictures_are_decoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(processes.sys, "executable", "/nowhere/python")
     isolation.decode_in_processes(1)
     assert prepare(PNG, input_size=64).size == (300, 200)
     assert prepare_query(PNG, input_size=64).preview

@@ -53,7 +53,7 @@ def test_only_the_settings_read_the_environment() -> None:
     assert (
         readers
         <= allowed
-        | {"embeddings/convert.py", "embeddings/cores.py", "embeddings/images/isolation.py"}
+        | {"embeddings/convert.py", "embeddings/cores.py", "embeddings/images/processes.py"}
         | TRAINING_PROCESS
     )
 
