@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from django.db import connection
 
@@ -17,7 +17,7 @@ from embeddings import hashes
 from embeddings.images import RefusedImage, parts
 from search import neighbours
 from search.files import originals
-from search.models import Encoder, Image
+from search.models import Encoder
 from search.neighbours import Hit, Scope
 
 LIMIT: Final = 50
@@ -71,7 +71,7 @@ class Copies:
 
 
 def find(
-    query_sha256: str,
+    exact_ids: Sequence[int],
     phash: str,
     encoder: Encoder,
     scope: Scope,
@@ -80,25 +80,28 @@ def find(
     picture: bytes | Path | None = None,
     limit: int = LIMIT,
 ) -> Copies:
-    """Return the copies of a query in scope, at most `limit` exact ones and as many near-duplicates.
+    """Return the copies of a query in scope, at most `limit` near-duplicates beside its exact copies.
 
-    query_sha256: of the bytes as they came; empty for a part of a picture, which has no exact copy. phash: 64
-    characters 0 or 1. hits: the first ones of the same search. picture: the query's preview or thumbnail; without it
-    only those are found that their hash makes sure. Raises RefusedImage where it is none.
+    exact_ids: of `same_file`. phash: 64 characters 0 or 1. hits: the first ones of the same search. picture: the
+    query's preview or thumbnail; without it only those are found that their hash makes sure. Raises RefusedImage where
+    it is none.
     """
-    exact = [Copy(image_id=one, kind="exact", reason="the same file") for one in _same_file(query_sha256, scope, limit)]
-    known = {copy.image_id for copy in exact}
-    hashed = {image_id: bits for image_id, bits in _hashed(phash, encoder, scope) if image_id not in known}
-    near = [_by_hash(image_id, bits) for image_id, bits in hashed.items() if bits <= SURE_BITS]
+    exact = [Copy(image_id=one, kind="exact", reason="the same file") for one in exact_ids]
+    known = set(exact_ids)
+    hashed = [one for one in _hashed(phash, encoder, scope) if one.image_id not in known]
+    near = [_by_hash(one) for one in hashed if one.bits <= SURE_BITS]
     if picture is not None:
         known |= {copy.image_id for copy in near}
-        likely = [image_id for image_id in hashed if image_id not in known][:LOOKED_AT]
-        likely += [hit.id for hit in hits[:LOOKED_AT] if hit.id not in known and hit.id not in likely]
+        likely = {one.image_id: one.thumbnail for one in hashed[len(near) : len(near) + LOOKED_AT]}
+        likely |= {hit.id: hit.thumbnail for hit in hits[:LOOKED_AT] if hit.id not in known}
         near += _looked_at(parts.grey(picture), likely)
     return Copies(exact=exact, near=near[:limit])
 
 
-def _same_file(sha256: str, scope: Scope, limit: int) -> list[int]:
+def same_file(sha256: str, scope: Scope, limit: int = LIMIT) -> list[int]:
+    """Return the images in scope that are the very file of a picture. sha256: of its bytes; empty for none."""
+    if not sha256:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -113,8 +116,16 @@ def _same_file(sha256: str, scope: Scope, limit: int) -> list[int]:
         return [image_id for (image_id,) in cursor.fetchall()]
 
 
-def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]:
-    """Return the images in scope within LIKELY_BITS, each with its bits, nearest first. Plain pictures have none."""
+class _Hashed(NamedTuple):
+    """An image of nearly the same hash. bits: so many differ; thumbnail: its name."""
+
+    image_id: int
+    bits: int
+    thumbnail: str
+
+
+def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[_Hashed]:
+    """Return the images in scope within LIKELY_BITS, nearest first. Plain pictures have none."""
     if not FEWEST_ONES <= phash.count("1") <= 64 - FEWEST_ONES:
         return []
     bands = [(int(phash, 2) >> hashes.WIDTH * band) & (hashes.N_KEYS - 1) for band in range(hashes.N_BANDS)]
@@ -129,29 +140,30 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[tuple[int, int]]
                   AND image.phash <~> %(phash)s::bit(64) <= {LIKELY_BITS}
                   AND bit_count(image.phash) BETWEEN {FEWEST_ONES} AND {64 - FEWEST_ONES}
                 ORDER BY bits, image.id LIMIT {_MOST_HASHED})
-            SELECT scoped.id, hashed.bits FROM hashed
+            SELECT scoped.id, hashed.bits, scoped.thumbnail FROM hashed
             JOIN search_image scoped ON scoped.id = hashed.id
             JOIN search_embedding embedding ON embedding.image_id = scoped.id AND embedding.encoder_id = {encoder.pk:d}
             WHERE {neighbours.conditions(scope)} ORDER BY hashed.bits, scoped.id
             """,  # noqa: S608 -- a piece of `neighbours` and constants; the rest are parameters
             {**neighbours.parameters(scope), **keys, "phash": phash},
         )
-        return cursor.fetchall()
+        return [_Hashed(*row) for row in cursor.fetchall()]
 
 
-def _by_hash(image_id: int, bits: int) -> Copy:
-    words = f", {bits} of 64 bits differ" if bits else ""
-    return Copy(image_id=image_id, kind="near", reason="the same picture" + words)
+def _by_hash(one: _Hashed) -> Copy:
+    words = f", {one.bits} of 64 bits differ" if one.bits else ""
+    return Copy(image_id=one.image_id, kind="near", reason="the same picture" + words)
 
 
-def _looked_at(query: parts.Grey, image_ids: list[int]) -> list[Copy]:
-    """Compare the query with the thumbnails of images, and return those that are its picture."""
-    names = dict(Image.objects.filter(pk__in=image_ids).values_list("pk", "thumbnail"))
+def _looked_at(query: parts.Grey, thumbnails: dict[int, str]) -> list[Copy]:
+    """Compare the query with images by the names of their thumbnails, and return those that are its picture."""
     found = []
-    for image_id in image_ids:
+    for image_id, name in thumbnails.items():
+        if not name:  # it is not made yet
+            continue
         try:
-            thumbnail = parts.grey(originals.source(names[image_id]))
-        except (KeyError, RefusedImage):  # deleted in the meantime, or not made yet
+            thumbnail = parts.grey(originals.source(name))
+        except RefusedImage:  # the image was deleted in the meantime
             continue
         if relation := parts.relation(query, thumbnail):
             found.append(Copy(image_id=image_id, kind="near", reason=_REASONS[relation]))

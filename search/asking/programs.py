@@ -79,9 +79,9 @@ def by_picture(
     """
     _check(page.k)
     row = encoders.by_name(encoder)
-    with queries.reading(source, row, crop, preview=False, copies=False) as query:
+    with queries.reading(source, row, crop, preview=False, copies=False) as begun:
         prepared = _prepared(row, find_scope(), page)
-        return _answered(query(), prepared)
+        return _answered(begun.query(), prepared)
 
 
 def by_image(image: Image, scope: Scope, *, encoder: str = "", page: Page = FIRST, crop: Crop | None = None) -> Result:

@@ -74,6 +74,17 @@ class Query:
         return self.image.thumbnail_url if self.image else self.preview_url
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A picture that is being read. query: returns it as a query, or raises what was found out meanwhile.
+
+    sha256: of the file; empty where copies are not asked for, and for a part of a picture, which has no exact one.
+    """
+
+    query: Callable[[], Query]
+    sha256: str
+
+
 def from_picture(
     source: bytes | Path, encoder: Encoder, crop: Crop | None = None, *, preview: bool = True, copies: bool = True
 ) -> Query:
@@ -83,15 +94,15 @@ def from_picture(
     is at hand already, that would take as long as embedding it. copies: whether to make what tells copies of it.
     Raises embeddings.images.RefusedImage, with code "crop" for one outside the picture; encoders.NoEncoder.
     """
-    with reading(source, encoder, crop, preview=preview, copies=copies) as query:
-        return query()
+    with reading(source, encoder, crop, preview=preview, copies=copies) as begun:
+        return begun.query()
 
 
 @contextmanager
 def reading(
     source: bytes | Path, encoder: Encoder, crop: Crop | None = None, *, preview: bool = True, copies: bool = True
-) -> Iterator[Callable[[], Query]]:
-    """Begin to do what `from_picture` does; give a function that returns it, or raises what was found out meanwhile.
+) -> Iterator[Reading]:
+    """Begin to do what `from_picture` does.
 
     In the web server another process decodes: questions to the database that the caller has until then cost no time.
     He has to have asked it something before, so that nobody waits here for a connection.
@@ -116,7 +127,7 @@ def reading(
             format=prepared.format,
             width=prepared.width,
             height=prepared.height,
-            sha256="" if crop or not copies else images.sha256_of(source),
+            sha256=sha256,
             phash=prepared.phash,
             crop=crop,
             decode_ms=(decoded - started) * 1000,
@@ -124,7 +135,8 @@ def reading(
         )
 
     with images.preparing_query(source, input_size=size, crop=crop, preview=preview, phash=copies) as picture:
-        yield query
+        sha256 = "" if crop or not copies else images.sha256_of(source)
+        yield Reading(query=query, sha256=sha256)
 
 
 def from_image(image: Image, encoder: Encoder, crop: Crop | None = None) -> Query:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from embeddings.images import RefusedImage
+from search import neighbours
 from search.asking import duplicates
 from search.asking.duplicates import Copies
 from search.asking.examples import Example, Mix
 from search.asking.queries import Query
 from search.files import originals
 from search.models import Encoder, Image, IndexAudit
-from search.neighbours import MAX_HITS, Answer, Hit, Place, Scope, count, nearest
+from search.neighbours import MAX_HITS, Answer, Hit, Place, Plan, Scope, nearest
 from search.quality import calibrating
-from search.quality.calibrating import Worth
+from search.quality.calibrating import Scale, Worth
 
 # What hits are put in order by, where not by distance: of the nearest MAX_HITS only.
 ORDERS: dict[str, tuple[Callable[[Hit], Any], bool]] = {
@@ -150,58 +151,100 @@ class Results:
         return self.encoder.distance == Encoder.Distance.COSINE
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """All of a search that is known before its vector is. What of it is no word of the request was asked of Postgres.
+
+    scope: without what is searched with. scales: what distances are worth, by dataset. exact_ids: the images of which
+    the picture is the very file.
+    """
+
+    encoder: Encoder
+    scope: Scope
+    page: Page
+    plan: Plan
+    n_searched: int
+    n_pending: int
+    scales: Mapping[int, Scale]
+    audit: IndexAudit | None
+    exact_ids: Sequence[int]
+
+
+def prepare(encoder: Encoder, scope: Scope, page: Page, *, sha256: str = "") -> Prepared:
+    """Prepare a search. sha256: of the file that is searched with, where copies of it are to be told."""
+    plan = neighbours.plan(encoder, scope, k=MAX_HITS if page.sort else page.k, offset=0 if page.sort else page.offset)
+    pending = Image.objects.filter(status=Image.Status.PENDING, dataset_id__in=scope.dataset_ids)
+    return Prepared(
+        encoder=encoder,
+        scope=scope,
+        page=page,
+        plan=plan,
+        n_searched=neighbours.count(encoder, scope),
+        n_pending=pending.count(),
+        scales=calibrating.scales_of(encoder),
+        audit=encoder.audits.first() if plan.walk else None,
+        exact_ids=duplicates.same_file(sha256, scope),
+    )
+
+
 def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page, *, copies: bool = True) -> Results:
     """Search with what was asked, which does not answer itself, and say out of how many.
 
     copies: whether to tell copies of the picture from what is similar to it, where the search is for one whole picture.
     """
-    scope = scope.without(*mix.image_ids)
-    answer = _sorted(mix, encoder, scope, page) if page.sort else _ranked(mix, encoder, scope, page)
-    pending = Image.objects.filter(status=Image.Status.PENDING, dataset_id__in=scope.dataset_ids)
-    known = _copies(mix.main, encoder, scope, page, answer) if copies and mix.is_one_picture else NO_COPIES
-    of_copies = {} if page.offset else _hits_of(mix, encoder, scope, known, answer)
+    copies = copies and mix.is_one_picture
+    asked = prepare(encoder, scope.without(*mix.image_ids), page, sha256=mix.main.sha256 if copies else "")
+    return answer(mix, asked, copies=copies)
+
+
+def answer(mix: Mix, asked: Prepared, *, copies: bool) -> Results:
+    """Search as was prepared. copies: whether to tell copies, which only one whole picture has."""
+    found = _sorted(mix, asked) if asked.page.sort else _ranked(mix, asked)
+    known = _copies(mix.main, asked, found) if copies else NO_COPIES
+    of_copies = {} if asked.page.offset else _hits_of(mix, asked, known, found)
     return Results(
         mix=mix,
-        encoder=encoder,
-        scope=scope,
-        answer=answer,
-        page=page,
-        n_searched=count(encoder, scope),
-        n_pending=pending.count(),
+        encoder=asked.encoder,
+        scope=asked.scope,
+        answer=found,
+        page=asked.page,
+        n_searched=asked.n_searched,
+        n_pending=asked.n_pending,
         # What distances are worth was measured with single pictures.
-        worths=[None] * len(answer.hits)
-        if mix.is_mixed
-        else calibrating.worths(calibrating.scales_of(encoder), answer.hits),
-        audit=None if answer.exact else encoder.audits.first(),
+        worths=[None] * len(found.hits) if mix.is_mixed else calibrating.worths(asked.scales, found.hits),
+        audit=None if found.exact else asked.audit,
         exact_copies=_judged(known.exact, of_copies),
         near_copies=_judged(known.near, of_copies),
         copy_ids=frozenset(known.by_image),
     )
 
 
-def _ranked(mix: Mix, encoder: Encoder, scope: Scope, page: Page) -> Answer:
-    return nearest(mix.vector, encoder, scope, k=page.k, offset=page.offset, after=page.after)
+def _ranked(mix: Mix, asked: Prepared) -> Answer:
+    page = asked.page
+    return nearest(
+        mix.vector, asked.encoder, asked.scope, k=page.k, offset=page.offset, after=page.after, by=asked.plan
+    )
 
 
-def _sorted(mix: Mix, encoder: Encoder, scope: Scope, page: Page) -> Answer:
+def _sorted(mix: Mix, asked: Prepared) -> Answer:
     """Put the nearest MAX_HITS in another order, and return a page of that."""
-    started = time.perf_counter()
-    answer = nearest(mix.vector, encoder, scope, k=MAX_HITS)
+    started, page = time.perf_counter(), asked.page
+    found = nearest(mix.vector, asked.encoder, asked.scope, k=MAX_HITS, by=asked.plan)
     key, reverse = ORDERS[page.sort]
-    hits = sorted(answer.hits, key=key, reverse=reverse)[page.offset : page.offset + page.k]
-    return Answer(hits=hits, exact=answer.exact, search_ms=(time.perf_counter() - started) * 1000)
+    hits = sorted(found.hits, key=key, reverse=reverse)[page.offset : page.offset + page.k]
+    return Answer(hits=hits, exact=found.exact, search_ms=(time.perf_counter() - started) * 1000)
 
 
-def _copies(query: Query, encoder: Encoder, scope: Scope, page: Page, answer: Answer) -> Copies:
+def _copies(query: Query, asked: Prepared, found: Answer) -> Copies:
     """Return the copies of a picture. First hits are looked at; likely hashes on every page, for none to come again."""
-    looks = not page.sort
+    looks = not asked.page.sort
     try:
         return duplicates.find(
-            query.sha256,
+            asked.exact_ids,
             query.phash,
-            encoder,
-            scope,
-            answer.hits if looks and not page.offset else [],
+            asked.encoder,
+            asked.scope,
+            found.hits if looks and not asked.page.offset else [],
             picture=_picture(query) if looks else None,
         )
     except RefusedImage:  # the file went meanwhile; the results are right without its copies
@@ -214,12 +257,12 @@ def _picture(query: Query) -> bytes | Path | None:
     return originals.source(query.image.thumbnail.name or "") if query.image.thumbnail else None
 
 
-def _hits_of(mix: Mix, encoder: Encoder, scope: Scope, copies: Copies, answer: Answer) -> dict[int, Hit]:
+def _hits_of(mix: Mix, asked: Prepared, copies: Copies, found: Answer) -> dict[int, Hit]:
     """Return the hits of copies by image, also of those that stand on no first page."""
-    hits = {hit.id: hit for hit in answer.hits if hit.id in copies.by_image}
+    hits = {hit.id: hit for hit in found.hits if hit.id in copies.by_image}
     if missing := [image_id for image_id in copies.by_image if image_id not in hits]:
-        only = replace(scope, only_image_ids=tuple(missing), max_distance=None)
-        hits |= {hit.id: hit for hit in nearest(mix.vector, encoder, only, k=len(missing)).hits}
+        only = replace(asked.scope, only_image_ids=tuple(missing), max_distance=None)
+        hits |= {hit.id: hit for hit in nearest(mix.vector, asked.encoder, only, k=len(missing)).hits}
     return hits
 
 

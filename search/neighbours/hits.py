@@ -42,6 +42,7 @@ class Hit:
     format: str
     n_bytes: int
     created_at: datetime
+    thumbnail: str = ""  # its name in the storage
     tags: tuple[str, ...] = ()
 
     @property
@@ -93,7 +94,8 @@ class Answer:
 
 COLUMNS = (
     "image.id, image.source, image.label, dataset.name, dataset.slug, nearest.distance, dataset.id, image.sha256, "
-    "image.width, image.height, image.split, image.format, image.n_bytes, image.created_at, image.tags"
+    "image.width, image.height, image.split, image.format, image.n_bytes, image.created_at, image.thumbnail, "
+    "image.tags"
 )
 DISTANCE = 5  # its place among the columns
 # Ties are broken out here: inside, a second sort key would keep the index from being used.
@@ -107,7 +109,7 @@ ORDER BY nearest.distance, nearest.image_id
 def hit_of(row: tuple[Any, ...]) -> Hit:
     """Return the hit in a row of COLUMNS."""
     image_id, source, label, dataset, slug, distance, dataset_id, sha256, *more = row
-    width, height, split, format_, n_bytes, added, tags = more
+    width, height, split, format_, n_bytes, added, thumbnail, tags = more
     return Hit(
         id=image_id,
         source=source,
@@ -123,5 +125,6 @@ def hit_of(row: tuple[Any, ...]) -> Hit:
         format=format_,
         n_bytes=n_bytes,
         created_at=added,
+        thumbnail=thumbnail,
         tags=tuple(tags),
     )

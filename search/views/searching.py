@@ -18,7 +18,7 @@ from embeddings.images import RefusedImage
 from search import encoders
 from search.asking import beside, examples, queries, words
 from search.asking.examples import Example, Mix, NothingWanted, UnknownImage, Wish
-from search.asking.results import find
+from search.asking.results import Prepared, answer, find, prepare
 from search.asking.scope import visible_images
 from search.curating import browsing, selecting
 from search.forms.searching import SORTS, SearchForm
@@ -100,24 +100,45 @@ def _by_what_is_sent(request: HtmxRequest, form: SentForm, contents: Callable[[]
     try:
         if not form.is_valid():
             raise Refused(422 if form.encoders else 503)
-        sent = _examples(form, contents)
+        _forget_what_was_before(form)
+        sent, prepared = _sent(form, contents, is_answered=bool(request.htmx))
         asked = _added(request, form, sent)
         # Without a key there is nothing to come back to: the address stays what it was.
         is_kept = all(example.query.key for example in sent)
         address = f"{reverse('search')}?{form.address().urlencode()}"
         if is_kept and not request.htmx:
             return HttpResponseRedirect(address, status=303)
-        response = _results_page(request, form, asked)
+        response = _results_page(request, form, asked, prepared)
     except Refused as refused:
         return _start_page(request, form, notice=refused.notice, status=refused.status)
     response["HX-Push-Url"] = address if is_kept else "false"
     return response
 
 
-def _examples(form: SentForm, contents: Callable[[], list[bytes]]) -> list[Example]:
+def _forget_what_was_before(form: SentForm) -> None:
+    """Have a form ask with nothing but what is sent, unless that is to be added to what was asked with."""
+    told = form.cleaned_data
+    told |= {"offset": 0, "after": None}
+    if not told["add"]:
+        told |= {"q": [], "image": [], "less": []}
+    if not told["q"]:  # the crop was one of another picture
+        told["crop"] = None
+
+
+def _sent(
+    form: SentForm, contents: Callable[[], list[bytes]], *, is_answered: bool
+) -> tuple[list[Example], Prepared | None]:
+    """Return the pictures that were sent, and the search with a single one of them, prepared while it was decoded."""
     encoder: Encoder = form.cleaned_data["encoder"]
+    prepared = None
     try:
-        found = [queries.keep(queries.from_picture(content, encoder), encoder) for content in contents()]
+        first, *others = contents()
+        with queries.reading(first, encoder) as begun:
+            if is_answered and not (others or form.wishes or form.cleaned_data["beside"]):
+                prepared = prepare(encoder, form.scope, form.page, sha256=begun.sha256)
+            read = [begun.query()]
+        read += [queries.from_picture(content, encoder) for content in others]
+        found = [queries.keep(query, encoder) for query in read]
     except RefusedImage as error:
         form.add_error(form.sent_field, wording.told(error.reason))
         raise Refused(422) from error
@@ -127,20 +148,16 @@ def _examples(form: SentForm, contents: Callable[[], list[bytes]]) -> list[Examp
     except encoders.NoEncoder as error:
         form.add_error(None, wording.told(error))
         raise Refused(503) from error
-    return [Example(query=query, wish=Wish(name=query.key)) for query in found]
+    return [Example(query=query, wish=Wish(name=query.key)) for query in found], prepared
 
 
 def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
     """Return what is searched with, with what was sent, and have the form's address say so."""
     told = form.cleaned_data
-    if not told["add"]:
-        told |= {"q": [], "image": [], "less": []}
-    if not told["q"]:  # the crop was one of another picture
-        told["crop"] = None
     before = list(recalled(request, form).examples) if form.wishes else []
     uploads = [example for example in before if not example.query.image]
     others = [example for example in before if example.query.image]
-    told |= {"q": [example.wish for example in [*uploads, *sent] if example.query.key], "offset": 0, "after": None}
+    told["q"] = [example.wish for example in [*uploads, *sent] if example.query.key]
     if not all(example.query.key for example in sent):  # no other encoder can see what is not kept
         told["beside"] = []
     try:
@@ -150,10 +167,13 @@ def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
         raise Refused(422) from error
 
 
-def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix) -> HttpResponse:
+def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix, prepared: Prepared | None = None) -> HttpResponse:
     if form.cleaned_data["beside"]:
         return _beside_page(request, form, asked)
-    results = find(asked, form.cleaned_data["encoder"], form.scope, form.page)
+    if prepared:
+        results = answer(asked, prepared, copies=True)
+    else:
+        results = find(asked, form.cleaned_data["encoder"], form.scope, form.page)
     # While a part of the picture is drawn, only what changes with it is made.
     template = "parts/answer.html" if request.htmx.target == "answer" else "search/results.html"
     return render(request, template, {"results": results, **_context(request, form)})

@@ -59,7 +59,8 @@ def found(
 ) -> Copies:
     within = Scope(dataset_ids=tuple(Dataset.objects.values_list("pk", flat=True)), **scope)
     hits = nearest(unit(1), encoder, within, k=5).hits
-    return duplicates.find("f" * 64, phash, encoder, within, hits, picture=picture, limit=limit)
+    exact = duplicates.same_file("f" * 64, within, limit)
+    return duplicates.find(exact, phash, encoder, within, hits, picture=picture, limit=limit)
 
 
 def ids(copies: Copies) -> tuple[list[int], list[int]]:
@@ -98,7 +99,7 @@ def test_a_likely_hash_is_found_wherever_its_bits_lie(encoder: Encoder) -> None:
         image = add(encoder, "0", name=f"d{n}", phash=phash)
         (beyond if n % 2 else within).append(image)
     scope = Scope(dataset_ids=tuple(Dataset.objects.values_list("pk", flat=True)))
-    assert duplicates._hashed(PHASH, encoder, scope) == [(image, LIKELY_BITS) for image in within]
+    assert duplicates._hashed(PHASH, encoder, scope) == [(image, LIKELY_BITS, "") for image in within]
 
 
 def test_near_hashes_come_from_the_indexes_of_their_bands(
@@ -141,7 +142,7 @@ def test_datasets_out_of_scope_and_the_query_itself_are_left_out(encoder: Encode
     add(encoder, "f", name="private", phash=PHASH, vector=unit(1))
     scope = Scope(dataset_ids=(Dataset.objects.get(name="a").pk,)).without(itself)
     hits = nearest(unit(1), encoder, scope, k=5).hits
-    assert ids(duplicates.find("f" * 64, PHASH, encoder, scope, hits)) == ([], [])
+    assert ids(duplicates.find(duplicates.same_file("f" * 64, scope), PHASH, encoder, scope, hits)) == ([], [])
 
 
 def test_no_more_are_returned_than_asked_for_the_surest_first(encoder: Encoder) -> None:
