@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -70,38 +70,62 @@ class Copies:
         return {copy.image_id: copy for copy in (*self.near, *self.exact)}
 
 
-def find(
-    exact_ids: Sequence[int],
-    phash: str,
-    encoder: Encoder,
-    scope: Scope,
-    hits: Sequence[Hit],
-    *,
-    picture: bytes | Path | None = None,
-    limit: int = LIMIT,
-) -> Copies:
-    """Return the copies of a query in scope, at most `limit` near-duplicates beside its exact copies.
+class Face(NamedTuple):
+    """What copies of a picture are told by. phash: 64 characters 0 or 1. picture: its preview or thumbnail.
 
-    exact_ids: of `same_file`. phash: 64 characters 0 or 1. hits: the first ones of the same search. picture: the
-    query's preview or thumbnail; without it only those are found that their hash makes sure. Raises RefusedImage where
-    it is none.
+    Without the picture only those are found that their hash makes sure.
     """
-    exact = [Copy(image_id=one, kind="exact", reason="the same file") for one in exact_ids]
-    known = set(exact_ids)
+
+    phash: str
+    picture: bytes | Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """The copies of a picture that are found without a vector. grey: the picture, to lay over more; ids: looked at."""
+
+    copies: Copies
+    grey: parts.Grey | None
+    ids: frozenset[int]
+
+
+def begin(sha256: str, face: Callable[[], Face], encoder: Encoder, scope: Scope, *, limit: int = LIMIT) -> Begun:
+    """Look for the copies of a picture in scope among the same files and near hashes, at most `limit` of each kind.
+
+    sha256: of the bytes as they came; empty where they are not known. face: called after that was asked, as it may
+    still be made. Raises RefusedImage where the picture is none.
+    """
+    exact = [_by_file(image_id) for image_id in _same_file(sha256, scope, limit)] if sha256 else []
+    phash, picture = face()
+    known = {copy.image_id for copy in exact}
     hashed = [one for one in _hashed(phash, encoder, scope) if one.image_id not in known]
     near = [_by_hash(one) for one in hashed if one.bits <= SURE_BITS]
-    if picture is not None:
-        known |= {copy.image_id for copy in near}
-        likely = {one.image_id: one.thumbnail for one in hashed[len(near) : len(near) + LOOKED_AT]}
-        likely |= {hit.id: hit.thumbnail for hit in hits[:LOOKED_AT] if hit.id not in known}
-        near += _looked_at(parts.grey(picture), likely)
-    return Copies(exact=exact, near=near[:limit])
+    likely = {one.image_id: one.thumbnail for one in hashed[len(near) : len(near) + LOOKED_AT]}
+    grey = None if picture is None else parts.grey(picture)
+    if grey:
+        near += _looked_at(grey, likely)
+    ids = known | likely.keys() | {copy.image_id for copy in near}
+    return Begun(copies=Copies(exact=exact, near=near[:limit]), grey=grey, ids=frozenset(ids))
 
 
-def same_file(sha256: str, scope: Scope, limit: int = LIMIT) -> list[int]:
-    """Return the images in scope that are the very file of a picture. sha256: of its bytes; empty for none."""
-    if not sha256:
-        return []
+def find(begun: Begun, hits: Sequence[Hit], *, limit: int = LIMIT) -> Copies:
+    """Look for more copies among the first hits of the same search, and return all, at most `limit` near-duplicates."""
+    near = begun.copies.near
+    if begun.grey:
+        likely = {hit.id: hit.thumbnail for hit in hits[:LOOKED_AT] if hit.id not in begun.ids}
+        near = [*near, *_looked_at(begun.grey, likely)]
+    return Copies(exact=begun.copies.exact, near=near[:limit])
+
+
+class _Hashed(NamedTuple):
+    """An image of nearly the same hash. bits: so many differ; thumbnail: its name."""
+
+    image_id: int
+    bits: int
+    thumbnail: str
+
+
+def _same_file(sha256: str, scope: Scope, limit: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -114,14 +138,6 @@ def same_file(sha256: str, scope: Scope, limit: int = LIMIT) -> list[int]:
             {**neighbours.parameters(scope), "sha256": sha256, "limit": limit},
         )
         return [image_id for (image_id,) in cursor.fetchall()]
-
-
-class _Hashed(NamedTuple):
-    """An image of nearly the same hash. bits: so many differ; thumbnail: its name."""
-
-    image_id: int
-    bits: int
-    thumbnail: str
 
 
 def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[_Hashed]:
@@ -148,6 +164,10 @@ def _hashed(phash: str, encoder: Encoder, scope: Scope) -> list[_Hashed]:
             {**neighbours.parameters(scope), **keys, "phash": phash},
         )
         return [_Hashed(*row) for row in cursor.fetchall()]
+
+
+def _by_file(image_id: int) -> Copy:
+    return Copy(image_id=image_id, kind="exact", reason="the same file")
 
 
 def _by_hash(one: _Hashed) -> Copy:

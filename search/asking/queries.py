@@ -11,8 +11,10 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache as cached
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 
 from embeddings import images
 from embeddings.encoder import BrokenVectors
-from embeddings.images import Crop, refusals
+from embeddings.images import Crop, PreparedQuery, refusals
 from search import encoders
 from search.metrics import stages
 from search.models import Embedding, Encoder, Image
@@ -76,11 +78,12 @@ class Query:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A picture that is being read. query: returns it as a query, or raises what was found out meanwhile.
+    """A picture that becomes a query. picture: returns what was made of it; query: that, encoded. Or both say why not.
 
     sha256: of the file; empty where copies are not asked for, and for a part of a picture, which has no exact one.
     """
 
+    picture: Callable[[], PreparedQuery]
     query: Callable[[], Query]
     sha256: str
 
@@ -100,19 +103,25 @@ def from_picture(
 
 @contextmanager
 def reading(
-    source: bytes | Path, encoder: Encoder, crop: Crop | None = None, *, preview: bool = True, copies: bool = True
+    source: bytes | Path,
+    encoder: Encoder,
+    crop: Crop | None = None,
+    *,
+    preview: bool = True,
+    copies: bool = True,
+    aside: bool = False,
 ) -> Iterator[Reading]:
     """Begin to do what `from_picture` does.
 
-    In the web server another process decodes: questions to the database that the caller has until then cost no time.
-    He has to have asked it something before, so that nobody waits here for a connection.
+    In the web server another process decodes, and with `aside` another thread waits for it and encodes: questions to
+    the database that the caller has until then cost no time. He has to have asked it something before, so that nobody
+    waits here for a connection.
     """
     network = encoders.network(encoder)
     size = network.spec.input_size
     started = time.perf_counter()
 
-    def query() -> Query:
-        prepared = picture()
+    def encoded(prepared: PreparedQuery) -> Query:
         decoded = time.perf_counter()
         try:
             vector = network.encode(prepared.input[np.newaxis])[0]
@@ -134,9 +143,16 @@ def reading(
             embed_ms=(embedded - decoded) * 1000,
         )
 
-    with images.preparing_query(source, input_size=size, crop=crop, preview=preview, phash=copies) as picture:
+    with images.preparing_query(source, input_size=size, crop=crop, preview=preview, phash=copies) as prepared:
+        picture = cached(prepared)
         sha256 = "" if crop or not copies else images.sha256_of(source)
-        yield Reading(query=query, sha256=sha256)
+        if not aside:
+            yield Reading(picture=picture, query=lambda: encoded(picture()), sha256=sha256)
+            return
+        with ThreadPoolExecutor(1) as thread:
+            read = thread.submit(picture)
+            query = thread.submit(lambda: encoded(read.result()))
+            yield Reading(picture=read.result, query=query.result, sha256=sha256)
 
 
 def from_image(image: Image, encoder: Encoder, crop: Crop | None = None) -> Query:

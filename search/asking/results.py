@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from embeddings.images import RefusedImage
 from search import neighbours
 from search.asking import duplicates
-from search.asking.duplicates import Copies
+from search.asking.duplicates import Copies, Face
 from search.asking.examples import Example, Mix
 from search.asking.queries import Query
 from search.files import originals
@@ -155,8 +154,8 @@ class Results:
 class Prepared:
     """All of a search that is known before its vector is. What of it is no word of the request was asked of Postgres.
 
-    scope: without what is searched with. scales: what distances are worth, by dataset. exact_ids: the images of which
-    the picture is the very file.
+    scope: without what is searched with. scales: what distances are worth, by dataset. copies: those of the picture as
+    far as they are found; None where they are not told.
     """
 
     encoder: Encoder
@@ -167,11 +166,13 @@ class Prepared:
     n_pending: int
     scales: Mapping[int, Scale]
     audit: IndexAudit | None
-    exact_ids: Sequence[int]
+    copies: duplicates.Begun | None
 
 
-def prepare(encoder: Encoder, scope: Scope, page: Page, *, sha256: str = "") -> Prepared:
-    """Prepare a search. sha256: of the file that is searched with, where copies of it are to be told."""
+def prepare(
+    encoder: Encoder, scope: Scope, page: Page, *, sha256: str = "", face: Callable[[], Face] | None = None
+) -> Prepared:
+    """Prepare a search. sha256 and face: as `duplicates.begin` takes them, where copies are to be told."""
     plan = neighbours.plan(encoder, scope, k=MAX_HITS if page.sort else page.k, offset=0 if page.sort else page.offset)
     pending = Image.objects.filter(status=Image.Status.PENDING, dataset_id__in=scope.dataset_ids)
     return Prepared(
@@ -183,7 +184,7 @@ def prepare(encoder: Encoder, scope: Scope, page: Page, *, sha256: str = "") -> 
         n_pending=pending.count(),
         scales=calibrating.scales_of(encoder),
         audit=encoder.audits.first() if plan.walk else None,
-        exact_ids=duplicates.same_file(sha256, scope),
+        copies=_begun(sha256, face, encoder, scope, page) if face else None,
     )
 
 
@@ -192,15 +193,17 @@ def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page, *, copies: bool =
 
     copies: whether to tell copies of the picture from what is similar to it, where the search is for one whole picture.
     """
-    copies = copies and mix.is_one_picture
-    asked = prepare(encoder, scope.without(*mix.image_ids), page, sha256=mix.main.sha256 if copies else "")
-    return answer(mix, asked, copies=copies)
+    main = mix.main
+    face = (lambda: _face(main)) if copies and mix.is_one_picture else None
+    return answer(mix, prepare(encoder, scope.without(*mix.image_ids), page, sha256=main.sha256, face=face))
 
 
-def answer(mix: Mix, asked: Prepared, *, copies: bool) -> Results:
-    """Search as was prepared. copies: whether to tell copies, which only one whole picture has."""
+def answer(mix: Mix, asked: Prepared) -> Results:
+    """Search as was prepared for it."""
     found = _sorted(mix, asked) if asked.page.sort else _ranked(mix, asked)
-    known = _copies(mix.main, asked, found) if copies else NO_COPIES
+    # On every page likely hashes are looked at, for none to come again, and first hits on the first one.
+    hits = [] if asked.page.sort or asked.page.offset else found.hits
+    known = duplicates.find(asked.copies, hits) if asked.copies else NO_COPIES
     of_copies = {} if asked.page.offset else _hits_of(mix, asked, known, found)
     return Results(
         mix=mix,
@@ -235,26 +238,22 @@ def _sorted(mix: Mix, asked: Prepared) -> Answer:
     return Answer(hits=hits, exact=found.exact, search_ms=(time.perf_counter() - started) * 1000)
 
 
-def _copies(query: Query, asked: Prepared, found: Answer) -> Copies:
-    """Return the copies of a picture. First hits are looked at; likely hashes on every page, for none to come again."""
-    looks = not asked.page.sort
+def _begun(
+    sha256: str, face: Callable[[], Face], encoder: Encoder, scope: Scope, page: Page
+) -> duplicates.Begun | None:
     try:
-        return duplicates.find(
-            asked.exact_ids,
-            query.phash,
-            asked.encoder,
-            asked.scope,
-            found.hits if looks and not asked.page.offset else [],
-            picture=_picture(query) if looks else None,
-        )
+        if page.sort:  # in another order nothing is looked at
+            return duplicates.begin(sha256, lambda: Face(face().phash), encoder, scope)
+        return duplicates.begin(sha256, face, encoder, scope)
     except RefusedImage:  # the file went meanwhile; the results are right without its copies
-        return NO_COPIES
+        return None
 
 
-def _picture(query: Query) -> bytes | Path | None:
+def _face(query: Query) -> Face:
     if query.image is None:
-        return query.preview
-    return originals.source(query.image.thumbnail.name or "") if query.image.thumbnail else None
+        return Face(query.phash, query.preview)
+    name = query.image.thumbnail.name
+    return Face(query.phash, originals.source(name) if name else None)
 
 
 def _hits_of(mix: Mix, asked: Prepared, copies: Copies, found: Answer) -> dict[int, Hit]:

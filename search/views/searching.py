@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from embeddings.images import RefusedImage
 from search import encoders
 from search.asking import beside, examples, queries, words
+from search.asking.duplicates import Face
 from search.asking.examples import Example, Mix, NothingWanted, UnknownImage, Wish
 from search.asking.results import Prepared, answer, find, prepare
 from search.asking.scope import visible_images
@@ -133,9 +134,10 @@ def _sent(
     prepared = None
     try:
         first, *others = contents()
-        with queries.reading(first, encoder) as begun:
-            if is_answered and not (others or form.wishes or form.cleaned_data["beside"]):
-                prepared = prepare(encoder, form.scope, form.page, sha256=begun.sha256)
+        is_prepared = is_answered and not (others or form.wishes or form.cleaned_data["beside"])
+        with queries.reading(first, encoder, aside=is_prepared) as begun:
+            if is_prepared:
+                prepared = prepare(encoder, form.scope, form.page, sha256=begun.sha256, face=lambda: _face(begun))
             read = [begun.query()]
         read += [queries.from_picture(content, encoder) for content in others]
         found = [queries.keep(query, encoder) for query in read]
@@ -149,6 +151,11 @@ def _sent(
         form.add_error(None, wording.told(error))
         raise Refused(503) from error
     return [Example(query=query, wish=Wish(name=query.key)) for query in found], prepared
+
+
+def _face(begun: queries.Reading) -> Face:
+    picture = begun.picture()
+    return Face(picture.phash, picture.preview)
 
 
 def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
@@ -170,10 +177,8 @@ def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
 def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix, prepared: Prepared | None = None) -> HttpResponse:
     if form.cleaned_data["beside"]:
         return _beside_page(request, form, asked)
-    if prepared:
-        results = answer(asked, prepared, copies=True)
-    else:
-        results = find(asked, form.cleaned_data["encoder"], form.scope, form.page)
+    encoder = form.cleaned_data["encoder"]
+    results = answer(asked, prepared) if prepared else find(asked, encoder, form.scope, form.page)
     # While a part of the picture is drawn, only what changes with it is made.
     template = "parts/answer.html" if request.htmx.target == "answer" else "search/results.html"
     return render(request, template, {"results": results, **_context(request, form)})

@@ -17,7 +17,7 @@ from PIL.Image import Image as PillowImage
 from pytest_django import DjangoAssertNumQueries
 
 from search.asking import duplicates
-from search.asking.duplicates import LIKELY_BITS, SURE_BITS, Copies
+from search.asking.duplicates import LIKELY_BITS, SURE_BITS, Copies, Face
 from search.models import Dataset, Embedding, Encoder, Image
 from search.neighbours import Scope, nearest
 from tests.pictures import photo, saved
@@ -59,8 +59,8 @@ def found(
 ) -> Copies:
     within = Scope(dataset_ids=tuple(Dataset.objects.values_list("pk", flat=True)), **scope)
     hits = nearest(unit(1), encoder, within, k=5).hits
-    exact = duplicates.same_file("f" * 64, within, limit)
-    return duplicates.find(exact, phash, encoder, within, hits, picture=picture, limit=limit)
+    begun = duplicates.begin("f" * 64, lambda: Face(phash, picture), encoder, within, limit=limit)
+    return duplicates.find(begun, hits, limit=limit)
 
 
 def ids(copies: Copies) -> tuple[list[int], list[int]]:
@@ -142,7 +142,8 @@ def test_datasets_out_of_scope_and_the_query_itself_are_left_out(encoder: Encode
     add(encoder, "f", name="private", phash=PHASH, vector=unit(1))
     scope = Scope(dataset_ids=(Dataset.objects.get(name="a").pk,)).without(itself)
     hits = nearest(unit(1), encoder, scope, k=5).hits
-    assert ids(duplicates.find(duplicates.same_file("f" * 64, scope), PHASH, encoder, scope, hits)) == ([], [])
+    begun = duplicates.begin("f" * 64, lambda: Face(PHASH), encoder, scope)
+    assert ids(duplicates.find(begun, hits)) == ([], [])
 
 
 def test_no_more_are_returned_than_asked_for_the_surest_first(encoder: Encoder) -> None:
