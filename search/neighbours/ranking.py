@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -113,8 +114,18 @@ def _with_small_datasets(
 
 
 def _literal(vector: NDArray[np.float32]) -> str:
-    """Return a vector as Postgres reads it. Five digits tell each number of 16 bits from its neighbours."""
-    return "[" + ",".join(["%.5g"] * len(vector)) % tuple(vector.astype(np.float16).tolist()) + "]"
+    """Return a vector as Postgres reads it."""
+    return "[" + ",".join(_every_half()[vector.astype(np.float16).view(np.uint16)]) + "]"
+
+
+@cache
+def _every_half() -> NDArray[np.object_]:
+    """Return all 65,536 numbers of 16 bits as text, by their bits: to look one up takes a sixth of writing it.
+
+    Five digits tell each from its neighbours.
+    """
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    return np.array([f"{number:.5g}" for number in halves.tolist()], dtype=np.object_)
 
 
 def _exactly(

@@ -39,17 +39,40 @@ _MOST_SAMPLED = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class Worth:
-    """What a hit's distance is worth: in short, and in a sentence. is_similar: whether it may be called a find.
+    """What a hit's distance is worth. is_similar: whether it may be called a find; is_copy: of the same picture.
 
     chance: of the same label, 0..1, where labels tell; rarity: the share of random pairs of its dataset that are
-    farther apart.
+    farther apart. Without either it is farther than any hit that was evaluated.
     """
 
     chance: float | None
     rarity: float | None
-    words: str
-    meaning: str
     is_similar: bool
+    is_copy: bool
+
+    @property
+    def words(self) -> str:
+        """It in short."""
+        if self.is_copy:
+            return _("practically the same picture")
+        if self.chance is not None:
+            return _("%(chance)s likely the same") % {"chance": _chance(self.chance)}
+        if self.rarity is not None:
+            return _("nearer than %(share)s of random pairs") % {"share": _share(self.rarity)}
+        return _("farther than any hit that was evaluated")
+
+    @property
+    def meaning(self) -> str:
+        """It in a sentence."""
+        if self.chance is not None:
+            return _("%(surely)s: of hits as near as this one, %(chance)s have the label of the query") % {
+                "surely": next(words for least, words in WORDS if self.chance >= least),
+                "chance": _chance(self.chance),
+            }
+        if self.rarity is not None:
+            share = {"share": _share(self.rarity)}
+            return _("Of random pairs of pictures of its dataset, %(share)s are farther apart") % share
+        return _("No evaluated query of its dataset had a hit as far as this among its first")
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -77,30 +100,10 @@ class Scale:
             return None
         is_copy = self.tells_copies and distance <= COPY_WITHIN
         if chance is not None:
-            surely = next(words for least, words in WORDS if chance >= least)
-            words, is_similar = (
-                _("%(chance)s likely the same") % {"chance": _chance(chance)},
-                chance >= calibration.EVEN,
-            )
-            meaning = _("%(surely)s: of hits as near as this one, %(chance)s have the label of the query") % {
-                "surely": surely,
-                "chance": _chance(chance),
-            }
-        elif rarity is not None:
-            # Farther than any hit that was evaluated is no find, however rare it may be.
-            share = {"share": _share(rarity)}
-            words, is_similar = _("nearer than %(share)s of random pairs") % share, rarity >= RARE and not self.chances
-            meaning = _("Of random pairs of pictures of its dataset, %(share)s are farther apart") % share
-        else:
-            words, is_similar = _("farther than any hit that was evaluated"), False
-            meaning = _("No evaluated query of its dataset had a hit as far as this among its first")
-        return Worth(
-            chance=chance,
-            rarity=rarity,
-            words=_("practically the same picture") if is_copy else words,
-            meaning=meaning,
-            is_similar=is_similar or is_copy,
-        )
+            is_similar = chance >= calibration.EVEN
+        else:  # farther than any hit that was evaluated is no find, however rare it may be
+            is_similar = rarity is not None and rarity >= RARE and not self.chances
+        return Worth(chance=chance, rarity=rarity, is_similar=is_similar or is_copy, is_copy=is_copy)
 
     def _chance(self, distance: float) -> float | None:
         if not self.chances or distance > self.chances["distances"][-1]:
