@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.db import connection
+
 from embeddings.images import RefusedImage
 from search import neighbours
 from search.asking import duplicates
@@ -14,7 +16,7 @@ from search.asking.duplicates import Copies, Face
 from search.asking.examples import Example, Mix
 from search.asking.queries import Query
 from search.files import originals
-from search.models import Encoder, Image, IndexAudit
+from search.models import Encoder
 from search.neighbours import MAX_HITS, Answer, Hit, Place, Plan, Scope, nearest
 from search.quality import calibrating
 from search.quality.calibrating import Scale, Worth
@@ -61,8 +63,8 @@ class Results:
     n_searched: int
     n_pending: int
     worths: list[Worth | None]
-    # How the index did when it was looked at last, where the answer came through it.
-    audit: IndexAudit | None
+    # How many of the nearest the index found when it was looked at last, 0..1, where the answer came through it.
+    index_recall: float | None
     # Shown on the first page, wherever in the ranking they stand.
     exact_copies: list[Judged] = field(default_factory=list)
     near_copies: list[Judged] = field(default_factory=list)
@@ -165,7 +167,7 @@ class Prepared:
     n_searched: int
     n_pending: int
     scales: Mapping[int, Scale]
-    audit: IndexAudit | None
+    index_recall: float | None
     copies: duplicates.Begun | None
 
 
@@ -174,18 +176,33 @@ def prepare(
 ) -> Prepared:
     """Prepare a search. sha256 and face: as `duplicates.begin` takes them, where copies are to be told."""
     plan = neighbours.plan(encoder, scope, k=MAX_HITS if page.sort else page.k, offset=0 if page.sort else page.offset)
-    pending = Image.objects.filter(status=Image.Status.PENDING, dataset_id__in=scope.dataset_ids)
+    n_pending, index_recall = _circumstances(encoder, scope)
     return Prepared(
         encoder=encoder,
         scope=scope,
         page=page,
         plan=plan,
-        n_searched=neighbours.count(encoder, scope),
-        n_pending=pending.count(),
+        n_searched=neighbours.count(encoder, scope, plan.sizes),
+        n_pending=n_pending,
         scales=calibrating.scales_of(encoder),
-        audit=encoder.audits.first() if plan.walk else None,
+        index_recall=index_recall,
         copies=_begun(sha256, face, encoder, scope, page) if face else None,
     )
+
+
+def _circumstances(encoder: Encoder, scope: Scope) -> tuple[int, float | None]:
+    """Return how many images wait to be embedded, and the last recall of the index, where it was looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT (SELECT count(*) FROM search_image WHERE status = 'pending' AND dataset_id = ANY(%s)),
+                   (SELECT recall FROM search_indexaudit WHERE encoder_id = %s
+                    ORDER BY created_at DESC, id DESC LIMIT 1)
+            """,
+            [list(scope.dataset_ids), encoder.pk],
+        )
+        n_pending, index_recall = cursor.fetchone()
+    return n_pending, index_recall
 
 
 def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page, *, copies: bool = True) -> Results:
@@ -215,7 +232,7 @@ def answer(mix: Mix, asked: Prepared) -> Results:
         n_pending=asked.n_pending,
         # What distances are worth was measured with single pictures.
         worths=[None] * len(found.hits) if mix.is_mixed else calibrating.worths(asked.scales, found.hits),
-        audit=None if found.exact else asked.audit,
+        index_recall=None if found.exact else asked.index_recall,
         exact_copies=_judged(known.exact, of_copies),
         near_copies=_judged(known.near, of_copies),
         copy_ids=frozenset(known.by_image),

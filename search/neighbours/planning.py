@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import isqrt
@@ -54,9 +54,13 @@ class Walk:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a search is to be answered: by a walk through the index, or, without one, by comparison."""
+    """How a search is to be answered: by a walk through the index, or, without one, by comparison.
+
+    sizes: how many vectors each dataset in scope has, for `count`; None where nobody looked.
+    """
 
     walk: Walk | None
+    sizes: Mapping[int, int] | None = None
 
 
 def n_believed(n_looked_at: int) -> int:
@@ -83,18 +87,18 @@ class Stock:
 
 def plan(encoder: Encoder, scope: Scope, *, k: int, offset: int = 0) -> Plan:
     """Choose how `nearest` is to answer, which asks the database; it chooses by itself where it is given no plan."""
-    depth = offset + k
-    return Plan(walk=walk_for(encoder, scope, depth) if depth <= MOST_LOOKED_AT else None)
+    depth, stock = offset + k, stock_of(encoder)
+    walk = walk_for(stock, scope, depth) if depth <= MOST_LOOKED_AT else None
+    return Plan(walk=walk, sizes=stock.within(scope.dataset_ids))
 
 
-def walk_for(encoder: Encoder, scope: Scope, depth: int) -> Walk | None:
+def walk_for(stock: Stock, scope: Scope, depth: int) -> Walk | None:
     """Return how the index answers a scope, to a depth of hits; None where every vector in scope is to be compared.
 
     A walk takes steps in vain for what is out of scope, so that it takes depth / share of them; a comparison takes
     share · n_indexed. Small scopes are compared, because a comparison is right and a walk nearly so. Where too few are
     expected, but there are more, a comparison takes longer than a walk would, and is right all the same.
     """
-    stock = stock_of(encoder)
     counts = stock.within(scope.dataset_ids)
     n_in_datasets = sum(counts.values())
     if n_in_datasets <= settings.EXACT_SEARCH_UP_TO or scope.only_image_ids or not stock.is_indexed:

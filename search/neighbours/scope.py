@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -58,10 +59,14 @@ class Scope:
         return bool(self.only_image_ids or _image_conditions(self))
 
 
-def count(encoder: Encoder, scope: Scope) -> int:
-    """Return how many images in scope an encoder has embedded, however far they are."""
+def count(encoder: Encoder, scope: Scope, known: Mapping[int, int] | None = None) -> int:
+    """Return how many images in scope an encoder has embedded, however far they are.
+
+    known: how many it has in each dataset of the scope, of whoever has looked just now.
+    """
     if not scope.filters_images:
-        return sum(sizes(encoder, scope.dataset_ids).values()) - _n_left_out(encoder, scope)
+        in_datasets = sizes(encoder, scope.dataset_ids) if known is None else known
+        return sum(in_datasets.values()) - _n_left_out(encoder, scope)
     return _count(encoder, scope)
 
 
