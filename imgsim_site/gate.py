@@ -18,7 +18,8 @@ N_WAITING: Final = 256
 MOST_BODY_BYTES: Final = 24_000_000
 _MOST_IN_MEMORY: Final = 4_000_000
 _CHUNK_BYTES: Final = 65_536
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# The last where no folder for temporary files has room for any, so that Python finds none.
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOENT}
 _NO_ROOM: Final = "The server's disk for temporary files is full. Nothing of the request was kept."
 
 

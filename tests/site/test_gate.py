@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import threading
 from io import BytesIO
 from typing import Any
@@ -76,10 +77,13 @@ def test_programs_are_told_so_as_a_problem() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/search"])
-def test_a_body_for_which_there_is_no_room_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.ENOENT])
+def test_a_body_for_which_there_is_no_room_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, path: str, error: int
+) -> None:
     class Full(BytesIO):
         def write(self, _: Any, /) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(error, os.strerror(error))
 
     monkeypatch.setattr(gate, "SpooledTemporaryFile", lambda _: Full())
     told, worked, sent = Answers(), [], asked(b"a picture" * 100_000, PATH_INFO=path)
