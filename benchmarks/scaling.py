@@ -12,7 +12,7 @@ import http.client
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,7 @@ def _measure(site: Site, photos: list[bytes], n: int, n_imported: int, n_queries
     yield from _index(encoder)
     yield from _sizes(site, n)
     queries, _ = drawn.between(real, n_queries, seed=10**6)
-    say("comparing all")
-    truth = _nearest_by_numpy(encoder, queries, PAGE * PAGE_NUMBER)
-    yield from _searches(encoder, queries, truth)
+    yield from _searches(encoder, queries)
     yield from _over_http(site, photos[:n_queries])
 
 
@@ -157,23 +155,47 @@ def _sizes(site: Site, n: int) -> Iterator[Row]:
         yield _row(f"{kind} of 348 px, MB for each 100,000", statistics.mean(sizes) / 10)
 
 
-def _nearest_by_numpy(encoder: Any, queries: Floats, k: int) -> NDArray[np.int64]:
-    """Return the ids of the nearest to each query, nearest first, int64 (n_queries, k)."""
+def _nearest_by_numpy(encoder: Any, queries: Floats, k: int, datasets: Sequence[int]) -> NDArray[np.int64]:
+    """Return the ids of those in some datasets that are nearest to each query, nearest first, int64 (n_queries, k)."""
+    from search.models import Image
+
+    say("comparing all")
+    there = np.array(Image.objects.filter(dataset_id__in=datasets).values_list("pk", flat=True), np.int64)
     best = np.full((len(queries), k), -2.0, np.float32)
     best_ids = np.zeros((len(queries), k), np.int64)
     for ids, vectors in drawn.blocks(encoder):
-        likeness = np.hstack([best, queries @ drawn.unit(vectors).T])
+        alike = np.where(np.isin(ids, there), queries @ drawn.unit(vectors).T, np.float32(-2))
+        likeness = np.hstack([best, alike])
         all_ids = np.hstack([best_ids, np.broadcast_to(ids, (len(queries), len(ids)))])
         places = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
         best, best_ids = np.take_along_axis(likeness, places, 1), np.take_along_axis(all_ids, places, 1)
     return np.take_along_axis(best_ids, np.argsort(-best, axis=1), 1)
 
 
-def _searches(encoder: Any, queries: Floats, truth: NDArray[np.int64]) -> Iterator[Row]:
+def _searches(encoder: Any, queries: Floats) -> Iterator[Row]:
+    """Search the large datasets alone, and with the small ones, whose every vector is compared beside the index."""
+    from search import neighbours
+    from search.neighbours import planning
+
+    sizes = neighbours.sizes(encoder, drawn.dataset_ids())
+    large = [one for one in sizes if one not in planning.small_datasets(sizes)]
+    first, last = (K, 0), (PAGE, PAGE * (PAGE_NUMBER - 1))
+    for name, datasets, pages in (
+        ("large datasets, first 10", large, [("", *first)]),
+        ("all datasets, ", list(sizes), [("first 10", *first), (f"page {PAGE_NUMBER}", *last)]),
+    ):
+        yield from _pages(encoder, queries, name, datasets, pages)
+
+
+def _pages(
+    encoder: Any, queries: Floats, where: str, datasets: Sequence[int], pages: Sequence[tuple[str, int, int]]
+) -> Iterator[Row]:
     from search import neighbours
 
-    scope = neighbours.Scope(dataset_ids=drawn.dataset_ids())
-    for name, k, offset in (("first 10", K, 0), (f"page {PAGE_NUMBER}", PAGE, PAGE * (PAGE_NUMBER - 1))):
+    scope = neighbours.Scope(dataset_ids=tuple(datasets))
+    truth = _nearest_by_numpy(encoder, queries, max(offset + k for _, k, offset in pages), datasets)
+    for page, k, offset in pages:
+        name = where + page
         times, shares, n_exact = [], [], 0
         for query in queries[:WARM_UP]:
             neighbours.nearest(query, encoder, scope, k=k, offset=offset)
