@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.handlers.wsgi import WSGIHandler
 
-from imgsim_site.turns import Turns
+from embeddings.turns import Turns
 
 N_AT_ONCE: Final = 8
 # The server's threads: so many clients may be slow at once before the next one waits.

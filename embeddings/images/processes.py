@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from embeddings.images.refusals import RefusedImage, too_costly
 from embeddings.images.wanted import Made, Packed, Wanted, as_json
+from embeddings.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Processes:
         self._n = n
         self._idle: list[_Process] = []
         self._changing = threading.Lock()
-        self._places = threading.Semaphore(n)
+        self._places = Turns(n)
         self._owner = os.getpid()
         atexit.register(self.close)
 

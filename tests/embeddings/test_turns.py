@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from imgsim_site.turns import Turns
+from embeddings.turns import Turns
 
 
 def test_those_that_wait_are_let_through_in_the_order_in_which_they_came() -> None:
