@@ -77,7 +77,9 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
             "--split", default="auto", choices=["auto", "none", "train", "val", "test"], help="default: auto, by folder"
         )
         parser.add_argument(
-            "--in-place", action="store_true", help="keep no copy: refer to the originals where they lie"
+            "--in-place",
+            action="store_true",
+            help="keep no copy: refer to the originals where they lie, which is below a folder of IN_PLACE_ROOTS",
         )
         parser.add_argument(
             "--remove-vanished",
