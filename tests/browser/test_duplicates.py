@@ -51,6 +51,7 @@ def test_duplicates_are_compared_and_decided_by_keys(
     expect(box.locator(".lightbox-title")).to_have_text("beach small.jpg")
     expect(box.get_by_role("button", name="Next result")).to_be_hidden()
     page.keyboard.press("Escape")
+    expect(groups.first.locator(".tile-link").nth(2)).to_be_focused()
 
     groups.first.get_by_role("radio").first.focus()
     page.keyboard.press("ArrowDown")

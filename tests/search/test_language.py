@@ -148,10 +148,8 @@ def test_what_a_hit_is_worth_is_german_on_pages_only() -> None:
     assert worth is not None
     assert worth.words == "90\N{NO-BREAK SPACE}% likely the same"
     with translation.override("de"):
-        german = scale.of(0.5)
-    assert german is not None
-    assert german.words == "zu 90\N{NO-BREAK SPACE}% dasselbe"
-    assert german.meaning.startswith("Sehr wahrscheinlich: von so nahen Treffern")
+        assert worth.words == "zu 90\N{NO-BREAK SPACE}% dasselbe"
+        assert worth.meaning.startswith("Sehr wahrscheinlich: von so nahen Treffern")
 
 
 def test_commands_and_logs_stay_english(
