@@ -60,15 +60,18 @@ def _missing(*, every_file: bool) -> Iterator[Finding]:
             lost.append(pk)
     among = "" if every_file else " drawn at random"
     if outside:
-        shown = ", ".join(map(str, outside[:_SHOWN])) + (" …" if len(outside) > _SHOWN else "")
-        what = f"Of {n_seen:,} images{among} {len(outside):,} lie outside IN_PLACE_ROOTS, and are not read: {shown}"
+        told = f"{len(outside):,} lie outside IN_PLACE_ROOTS, and are not read: {_first(outside)}"
+        what = f"Of {n_seen:,} images{among} {told}"
         yield error(_PART, what, "set IN_PLACE_ROOTS to the folders of such libraries")
     if lost:
-        shown = ", ".join(map(str, lost[:_SHOWN])) + (" …" if len(lost) > _SHOWN else "")
-        what = f"Of {n_seen:,} images{among} {len(lost):,} have lost a file: {shown}"
+        what = f"Of {n_seen:,} images{among} {len(lost):,} have lost a file: {_first(lost)}"
         yield error(_PART, what, "manage.py restore BACKUP --files, or import those pictures again")
-    else:
+    if not (lost or outside):
         yield ok(_PART, f"Of {n_seen:,} images{among} every file is there.")
+
+
+def _first(found: Sequence[object]) -> str:
+    return ", ".join(map(str, found[:_SHOWN])) + (" …" if len(found) > _SHOWN else "")
 
 
 def _rows(*, every_file: bool) -> Iterator[tuple[int, str, str, str]]:
@@ -87,8 +90,7 @@ def _without_rows(*, every_file: bool) -> Iterator[Finding]:
         stray += sorted(set(names) - _known(names))
     among = "" if every_file else " in folders drawn at random"
     if stray:
-        shown = ", ".join(stray[:_SHOWN]) + (" …" if len(stray) > _SHOWN else "")
-        what = f"Of {n_seen:,} files{among} {len(stray):,} belong to no image; they only take room: {shown}"
+        what = f"Of {n_seen:,} files{among} {len(stray):,} belong to no image; they only take room: {_first(stray)}"
         yield warning(_PART, what, f"cd {settings.MEDIA_ROOT} && rm {shlex.join(stray[:_SHOWN])}")
     elif n_seen:
         yield ok(_PART, f"Of {n_seen:,} files{among} each belongs to an image.")

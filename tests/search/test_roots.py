@@ -150,6 +150,7 @@ def test_workers_refuse_it(swapped: Image, encoder: Encoder) -> None:
 def test_the_checkup_tells_of_it(swapped: Image) -> None:
     told = [found.what for found in checkup.look(every_file=True)]
     assert any(f"1 lie outside IN_PLACE_ROOTS, and are not read: {swapped.pk}" in what for what in told)
+    assert not any("every file is there" in what for what in told)
 
 
 @pytest.mark.parametrize(
