@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ from search import encoders, neighbours
 from search.asking import examples, queries
 from search.asking.examples import MOST, Example, Wish, Wishes
 from search.asking.queries import Query
-from search.asking.results import Page
+from search.asking.results import Page, Prepared
 from search.models import Encoder, Image
-from search.neighbours import MAX_HITS, Answer, Place, Plan, Scope
+from search.neighbours import MAX_HITS, Answer, Place, Scope
 from search.quality import calibrating
-from search.quality.calibrating import Scale, Worth
+from search.quality.calibrating import Worth
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -137,19 +137,8 @@ def by_examples(
     return _answered(query, _prepared(row, scope.without(*mix.image_ids), page, is_mixed=mix.is_mixed))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Prepared:
-    """All of a search but its vector. scales: what distances are worth, by dataset."""
-
-    encoder: Encoder
-    scope: Scope
-    page: Page
-    plan: Plan
-    scales: Mapping[int, Scale]
-
-
-def _prepared(encoder: Encoder, scope: Scope, page: Page, *, is_mixed: bool = False) -> _Prepared:
-    return _Prepared(
+def _prepared(encoder: Encoder, scope: Scope, page: Page, *, is_mixed: bool = False) -> Prepared:
+    return Prepared(
         encoder=encoder,
         scope=scope,
         page=page,
@@ -159,13 +148,10 @@ def _prepared(encoder: Encoder, scope: Scope, page: Page, *, is_mixed: bool = Fa
     )
 
 
-def _answered(query: Query, asked: _Prepared) -> Result:
-    page = asked.page
-    answer = neighbours.nearest(
-        query.vector, asked.encoder, asked.scope, k=page.k, offset=page.offset, after=page.after, by=asked.plan
-    )
+def _answered(query: Query, asked: Prepared) -> Result:
+    answer = asked.ranked(query.vector)
     worths = calibrating.worths(asked.scales, answer.hits)
-    return Result(query=query, answer=answer, encoder=asked.encoder, page=page, worths=worths)
+    return Result(query=query, answer=answer, encoder=asked.encoder, page=asked.page, worths=worths)
 
 
 def read_k(text: str) -> int:

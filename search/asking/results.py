@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from django.db import connection
+from numpy.typing import NDArray
 
 from embeddings.images import RefusedImage
 from search import neighbours
@@ -154,30 +156,40 @@ class Results:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """All of a search that is known before its vector is. What of it is no word of the request was asked of Postgres.
-
-    scope: without what is searched with. scales: what distances are worth, by dataset. copies: those of the picture as
-    far as they are found; None where they are not told.
-    """
+    """A search as far as it is known before its vector is. scales: what distances are worth, by dataset."""
 
     encoder: Encoder
     scope: Scope
     page: Page
     plan: Plan
+    scales: Mapping[int, Scale]
+
+    def ranked(self, vector: NDArray[np.float32]) -> Answer:
+        """Return the page of the images nearest to a vector."""
+        page = self.page
+        return nearest(vector, self.encoder, self.scope, k=page.k, offset=page.offset, after=page.after, by=self.plan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedPage(Prepared):
+    """The same with what a page says beside its hits. scope: without what is searched with.
+
+    copies: those of the picture as far as they are found; None where they are not told.
+    """
+
     n_searched: int
     n_pending: int
-    scales: Mapping[int, Scale]
     index_recall: float | None
     copies: duplicates.Begun | None
 
 
 def prepare(
     encoder: Encoder, scope: Scope, page: Page, *, sha256: str = "", face: Callable[[], Face] | None = None
-) -> Prepared:
+) -> PreparedPage:
     """Prepare a search. sha256 and face: as `duplicates.begin` takes them, where copies are to be told."""
     plan = neighbours.plan(encoder, scope, k=MAX_HITS if page.sort else page.k, offset=0 if page.sort else page.offset)
     n_pending, index_recall = _circumstances(encoder, scope)
-    return Prepared(
+    return PreparedPage(
         encoder=encoder,
         scope=scope,
         page=page,
@@ -215,9 +227,9 @@ def find(mix: Mix, encoder: Encoder, scope: Scope, page: Page, *, copies: bool =
     return answer(mix, prepare(encoder, scope.without(*mix.image_ids), page, sha256=main.sha256, face=face))
 
 
-def answer(mix: Mix, asked: Prepared) -> Results:
+def answer(mix: Mix, asked: PreparedPage) -> Results:
     """Search as was prepared for it."""
-    found = _sorted(mix, asked) if asked.page.sort else _ranked(mix, asked)
+    found = _sorted(mix, asked) if asked.page.sort else asked.ranked(mix.vector)
     # On every page likely hashes are looked at, for none to come again, and first hits on the first one.
     hits = [] if asked.page.sort or asked.page.offset else found.hits
     known = duplicates.find(asked.copies, hits) if asked.copies else NO_COPIES
@@ -239,14 +251,7 @@ def answer(mix: Mix, asked: Prepared) -> Results:
     )
 
 
-def _ranked(mix: Mix, asked: Prepared) -> Answer:
-    page = asked.page
-    return nearest(
-        mix.vector, asked.encoder, asked.scope, k=page.k, offset=page.offset, after=page.after, by=asked.plan
-    )
-
-
-def _sorted(mix: Mix, asked: Prepared) -> Answer:
+def _sorted(mix: Mix, asked: PreparedPage) -> Answer:
     """Put the nearest MAX_HITS in another order, and return a page of that."""
     started, page = time.perf_counter(), asked.page
     found = nearest(mix.vector, asked.encoder, asked.scope, k=MAX_HITS, by=asked.plan)
@@ -273,7 +278,7 @@ def _face(query: Query) -> Face:
     return Face(query.phash, originals.source(name) if name else None)
 
 
-def _hits_of(mix: Mix, asked: Prepared, copies: Copies, found: Answer) -> dict[int, Hit]:
+def _hits_of(mix: Mix, asked: PreparedPage, copies: Copies, found: Answer) -> dict[int, Hit]:
     """Return the hits of copies by image, also of those that stand on no first page."""
     hits = {hit.id: hit for hit in found.hits if hit.id in copies.by_image}
     if missing := [image_id for image_id in copies.by_image if image_id not in hits]:

@@ -19,7 +19,7 @@ from search import encoders
 from search.asking import beside, examples, queries, words
 from search.asking.duplicates import Face
 from search.asking.examples import Example, Mix, NothingWanted, UnknownImage, Wish
-from search.asking.results import Prepared, answer, find, prepare
+from search.asking.results import PreparedPage, answer, find, prepare
 from search.asking.scope import visible_images
 from search.curating import browsing, selecting
 from search.forms.searching import SORTS, SearchForm
@@ -128,7 +128,7 @@ def _forget_what_was_before(form: SentForm) -> None:
 
 def _sent(
     form: SentForm, contents: Callable[[], list[bytes]], *, is_answered: bool
-) -> tuple[list[Example], Prepared | None]:
+) -> tuple[list[Example], PreparedPage | None]:
     """Return the pictures that were sent, and the search with a single one of them, prepared while it was decoded."""
     encoder: Encoder = form.cleaned_data["encoder"]
     prepared = None
@@ -174,7 +174,9 @@ def _added(request: HttpRequest, form: SentForm, sent: list[Example]) -> Mix:
         raise Refused(422) from error
 
 
-def _results_page(request: HtmxRequest, form: SearchForm, asked: Mix, prepared: Prepared | None = None) -> HttpResponse:
+def _results_page(
+    request: HtmxRequest, form: SearchForm, asked: Mix, prepared: PreparedPage | None = None
+) -> HttpResponse:
     if form.cleaned_data["beside"]:
         return _beside_page(request, form, asked)
     encoder = form.cleaned_data["encoder"]
