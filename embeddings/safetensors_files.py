@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ml_dtypes  # noqa: F401 -- gives numpy bfloat16
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file

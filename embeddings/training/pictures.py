@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ def read_samples(folder: Path) -> list[Sample]:
 def load(samples: Sequence[Sample], part: Part, folder: Path, size: int, report: Report) -> Pictures:
     """Decode one part of the pictures, as an encoder would see them, or find them decoded by an earlier start.
 
-    report: called with how many are decoded, and of how many. Raises ValueError naming a picture that is refused.
+    report: called with how many are decoded, and of how many. Raises ValueError naming a picture that is refused, and
+    OSError where there is no room for them.
     """
     chosen = [sample for sample in samples if sample.part == part]
     classes = sorted({sample.label for sample in samples})
@@ -65,7 +67,11 @@ def load(samples: Sequence[Sample], part: Part, folder: Path, size: int, report:
     path = folder / f"pixels-{part}-{size}.npy"
     if not path.exists():
         draft = path.with_suffix(".draft")
-        _decode([Path(sample.path) for sample in chosen], draft, size, report)
+        try:
+            _decode([Path(sample.path) for sample in chosen], draft, size, report)
+        except OSError:  # a full disk is to have its room back
+            draft.unlink(missing_ok=True)
+            raise
         draft.replace(path)
     return Pictures(
         pixels=np.load(path, mmap_mode="r", allow_pickle=False),
@@ -76,6 +82,8 @@ def load(samples: Sequence[Sample], part: Part, folder: Path, size: int, report:
 
 def _decode(paths: Sequence[Path], draft: Path, size: int, report: Report) -> None:
     pixels: Any = np.lib.format.open_memmap(draft, "w+", dtype=np.uint8, shape=(len(paths), size, size, 3))
+    with draft.open("r+b") as file:  # with holes it would end this process by a signal where there is no room
+        os.posix_fallocate(file.fileno(), 0, draft.stat().st_size)
 
     def decode(place: int) -> None:
         try:

@@ -16,7 +16,7 @@ from embeddings.specs import EncoderSpec
 from embeddings.stored import sha256_of
 from embeddings.training import pictures
 from embeddings.training.config import TrainingConfig
-from embeddings.training.loop import Report, Run
+from embeddings.training.loop import Report, Run, Stopped
 from embeddings.training.plot import write_plot
 
 N_COMPARED = 16
@@ -37,6 +37,8 @@ def train(folder: Path, report: Report, is_stopped: Callable[[], bool]) -> None:
     def read(part: pictures.Part) -> pictures.Pictures:
         def tell(done: int, total: int) -> None:
             report({"event": "reading", "part": part, "done": done, "of": total})
+            if is_stopped():
+                raise Stopped
 
         return pictures.load(samples, part, folder, config.input_size, tell)
 

@@ -19,7 +19,7 @@ from embeddings.install import ConversionFailed
 from embeddings.torch_files import UnreadableWeights, UnsafeWeights
 from embeddings.weights import WeightsUnavailable, WrongWeights
 from search import encoders
-from search.models import Encoder, Job
+from search.models import Embedding, Encoder, Job
 from search.text import storable
 from search.work import jobs, queue
 
@@ -52,10 +52,15 @@ def install(name: str, weights: Path | None, report: Callable[[str], None]) -> E
     """
     spec = specs.spec_for(name)
     _check_not_going(name)
+    row = Encoder.everything.filter(name=name).first()
+    if row and row.job_id:
+        raise CannotInstall(f"An encoder named {name} was trained here. Remove that one first.")
     installed = files.install(
         name,
         Path(settings.ENCODERS_ROOT) / name,
         weights_path=weights,
+        # Vectors of others could not be compared with those that are there.
+        weights_sha256=row.weights_sha256 if row and Embedding.objects.filter(encoder=row).exists() else None,
         sample_images=_photographs(spec.input_size),
         report=report,
     )

@@ -154,6 +154,11 @@ ENCODERS = (
     _("%(name)s cannot be removed: %(kind_why)s."),
     _("%(name)s is being removed. Choose another encoder."),
     _("%(name)s is being removed. Install it when it is gone."),
+    _("An encoder named %(name)s was trained here. Remove that one first."),
+    _(
+        "These are other weights of %(name)s than those that made its vectors: SHA-256 %(received)s, not %(wanted)s. "
+        "Give those by --weights, or remove the encoder, install it anew and embed again."
+    ),
     _("%(name)s is gone already."),
     _("The folder %(path)s cannot be removed (%(why)s). Remove it by hand, then run this again."),
     _("%(requirement)s in the package index"),
@@ -209,11 +214,12 @@ TRAININGS = (
     _("there are no validation images to choose the shrinkage on"),
     _("from %(n)s vectors 1 to %(n_most)s directions can be kept, and %(value)s are asked for"),
     _("there are no vectors to take the mean of"),
+    _("no validation image has a label that is learnt from, by which to choose the shrinkage"),
     _("at least two classes are needed, and there is none"),
     _("at least two classes are needed, and there is one"),
     _("%(n)s images of %(n_classes)s classes are too few: two a class are needed"),
     _("%(name)s cannot name an encoder: use up to 60 of a to z, 0 to 9, - and _, a letter or digit first."),
-    _("There is an encoder named %(name)s already. Choose another --name."),
+    _("The name %(name)s is taken. Choose another --name."),
     _("Another encoder was named %(name)s meanwhile. Train again with another --name."),
     _("%(path)s cannot be written: %(why)s."),
 )

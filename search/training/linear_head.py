@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -109,21 +110,25 @@ def fit(request: HeadRequest, job: Job) -> Fitted:
     files = heads.store(
         head, spec, settings.ENCODERS_ROOT / request.name, backbone_sha256=request.backbone.weights_sha256
     )
-    row = Encoder.objects.create(
-        name=spec.name,
-        family=spec.family,
-        dim=spec.dim,
-        distance=spec.distance,
-        spec={
-            "input_size": spec.input_size,
-            "n_classes": 0,
-            "description": spec.description,
-            "backbone": spec.backbone,
-            "training": facts,
-        },
-        weights_sha256=files.weights_sha256,
-        job=job,
-    )
+    try:
+        row = Encoder.objects.create(
+            name=spec.name,
+            family=spec.family,
+            dim=spec.dim,
+            distance=spec.distance,
+            spec={
+                "input_size": spec.input_size,
+                "n_classes": 0,
+                "description": spec.description,
+                "backbone": spec.backbone,
+                "training": facts,
+            },
+            weights_sha256=files.weights_sha256,
+            job=job,
+        )
+    except Exception:  # files without a row would keep the name from whoever tries again
+        shutil.rmtree(settings.ENCODERS_ROOT / spec.name, ignore_errors=True)
+        raise
     return Fitted(encoder=row, facts=facts)
 
 

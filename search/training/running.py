@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from embeddings import specs
 from search import encoders
 from search.models import Encoder, Job
 from search.training import linear_head, requests, runs
@@ -56,15 +57,19 @@ def free_name(wanted: str, otherwise: str) -> str:
             f"{wanted!r} cannot name an encoder: use up to 60 of a to z, 0 to 9, - and _, a letter or digit first."
         )
     if wanted and _is_taken(wanted):
-        raise CannotTrain(f"There is an encoder named {wanted} already. Choose another --name.")
+        raise CannotTrain(f"The name {wanted} is taken. Choose another --name.")
     base = re.sub(r"[^a-z0-9_]+", "-", otherwise.lower()).strip("-")[:55]
     return wanted or next(name for n in range(1, 10_000) if not _is_taken(name := base if n == 1 else f"{base}-{n}"))
 
 
 def _is_taken(name: str) -> bool:
-    # That address is a page of its own.
+    """Return whether an encoder has a name, may be installed under it, or is going to be trained under it."""
     return (
-        name == "install" or Encoder.everything.filter(name=name).exists() or (settings.ENCODERS_ROOT / name).exists()
+        name == "install"  # that address is a page of its own
+        or name in specs.SPECS
+        or Encoder.everything.filter(name=name).exists()
+        or (settings.ENCODERS_ROOT / name).exists()
+        or Job.objects.filter(kind=Job.Kind.TRAIN, parameters__name=name).exclude(state__in=Job.OVER).exists()
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -56,6 +55,7 @@ def carry_out(job: Job, bars: Bars) -> Encoder:
         raise CannotTrain(f"The folder of job {job.pk}, {folder}, is not on this machine.")
     by_hand = f"Stopped by hand. To go on: manage.py train_encoder --resume {job.pk}"
     with jobs.failing(job, by_hand=by_hand), _alone(folder.parent, job, bars):
+        _check_name(job, Encoder.everything.filter(name=job.parameters["name"]).first())
         if not (folder / "encoder").is_dir():
             _train(job, folder, bars)
         encoder = _install(job, folder)
@@ -150,7 +150,8 @@ def _install(job: Job, folder: Path) -> Encoder:
     home = Path(settings.ENCODERS_ROOT) / spec.name
     if not home.exists():
         home.parent.mkdir(parents=True, exist_ok=True)
-        draft = home.with_name(f".{spec.name}-{os.getpid()}")
+        draft = home.with_name(f".{spec.name}~trained")
+        shutil.rmtree(draft, ignore_errors=True)  # of a try that was killed, or had no room
         shutil.copytree(folder / "encoder", draft)
         draft.rename(home)
     facts = {
@@ -175,9 +176,13 @@ def _install(job: Job, folder: Path) -> Encoder:
             "job": job,
         },
     )
-    if encoder.job_id != job.pk:
-        raise CannotTrain(f"Another encoder was named {spec.name} meanwhile. Train again with another --name.")
+    _check_name(job, encoder)
     return encoder
+
+
+def _check_name(job: Job, encoder: Encoder | None) -> None:
+    if encoder and encoder.job_id != job.pk:
+        raise CannotTrain(f"Another encoder was named {encoder.name} meanwhile. Train again with another --name.")
 
 
 def _description(job: Job) -> str:

@@ -93,6 +93,21 @@ def test_it_says_what_is_missing_to_fit(labels: list[str], message: str) -> None
         heads.Discriminant(np.eye(4, dtype=np.float32), np.array(labels))
 
 
+def test_validation_images_of_other_labels_choose_no_shrinkage() -> None:
+    vectors, labels = clouds(20)
+    with pytest.raises(heads.CannotFit, match="no validation image has a label that is learnt from"):
+        heads.fit_discriminant(vectors, labels, vectors, labels + 3)
+
+
+def test_before_the_head_vectors_of_any_length_are_ranked_by_their_distance() -> None:
+    vectors = np.array([[1, 0], [0, 1], [9, 9], [9, 8]], np.float32)
+    labels = np.array([0, 1, 2, 2])
+    choice = heads.fit_discriminant(
+        np.concatenate([vectors, vectors]), np.tile(labels, 2), vectors[:2] * 1.1, labels[:2], shrinkages=[0.1]
+    )
+    assert choice.map_before == 1  # by their inner products the far ones would come first
+
+
 def test_more_directions_than_there_are_vectors_are_refused() -> None:
     with pytest.raises(heads.CannotFit, match="from 4 vectors 1 to 3 directions"):
         heads.fit_pca(np.eye(4, dtype=np.float32), 4)

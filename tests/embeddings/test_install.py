@@ -88,6 +88,34 @@ def test_it_refuses_a_wrong_weights_file_before_it_converts(photos: Images, tmp_
         )
 
 
+@pytest.mark.usefixtures("refuse_conversion")
+def test_it_takes_no_other_weights_than_those_that_vectors_were_made_with(
+    installed: Callable[[str], InstalledEncoder], wheel: Path, photos: Images, tmp_path: Path
+) -> None:
+    there = installed("mobilenet_v2")
+    for folder in (there.folder, tmp_path / "mobilenet_v2"):
+        with pytest.raises(WrongWeights, match="These are other weights of mobilenet_v2 than those that made its"):
+            install(
+                "mobilenet_v2",
+                folder,
+                weights_path=wheel,
+                weights_sha256="0" * 64,
+                sample_images=photos,
+                report=lambda line: None,
+            )
+    known = there.weights_sha256
+    assert install("mobilenet_v2", there.folder, weights_sha256=known, sample_images=photos, report=print).reused
+
+
+@pytest.mark.usefixtures("refuse_conversion")
+def test_what_a_killed_installation_left_is_removed(wheel: Path, photos: Images, tmp_path: Path) -> None:
+    for name in (".mobilenet_v2~abc", ".mobilenet_v2-head~abc"):
+        (tmp_path / name / "encoder").mkdir(parents=True)
+    with pytest.raises(ConversionFailed):
+        install("mobilenet_v2", tmp_path / "mobilenet_v2", weights_path=wheel, sample_images=photos, report=print)
+    assert {path.name for path in tmp_path.iterdir()} == {".mobilenet_v2.lock", ".mobilenet_v2-head~abc"}
+
+
 def test_it_refuses_an_unknown_encoder(photos: Images, tmp_path: Path) -> None:
     with pytest.raises(UnknownEncoder):
         install("resnet51", tmp_path / "resnet51", sample_images=photos, report=lambda line: None)

@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes  # noqa: F401, gives numpy bfloat16
 import numpy as np
 import pytest
 import safetensors.numpy

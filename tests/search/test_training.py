@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DataError
 
 from embeddings.encoder import Encoder as Network
 from embeddings.training import pictures
@@ -16,7 +17,7 @@ from search.models import Dataset, Embedding, Encoder, Image, Job
 from search.training import running
 from search.training.dividing import CannotTrain, labelled
 from search.training.requests import Wanted
-from search.work import filling
+from search.work import filling, jobs
 from search.work.local_workers import EmbeddingStopped
 from tests.fakes import ColourNetwork
 
@@ -203,7 +204,8 @@ def test_what_cannot_be_learnt_from_is_turned_down_before_it_starts(
     ("options", "message"),
     [
         ({"name": "No Name"}, "'No Name' cannot name an encoder"),
-        ({"name": "colours"}, "There is an encoder named colours already"),
+        ({"name": "colours"}, "The name colours is taken"),
+        ({"name": "vit_b16"}, "The name vit_b16 is taken"),
         ({"dataset": "nowhere"}, "There is no dataset 'nowhere'"),
         ({"backbone": "nothing"}, "There is no encoder named 'nothing'"),
         ({"dim": 0}, "The numbers of a vector are from 1 to 4,000; got 0"),
@@ -256,6 +258,25 @@ def test_a_head_on_a_head_is_refused(colours: list[Image], capsys: pytest.Captur
     train(capsys, name="warmth")
     with pytest.raises(CommandError, match="warmth is a linear head itself"):
         train(capsys, backbone="warmth")
+
+
+def test_a_name_that_a_training_has_is_not_given_to_another(colours: list[Image]) -> None:
+    wanted = Wanted(preset="linear-head", dataset=Dataset.objects.get())
+    first, second = running.begin(wanted), running.begin(wanted)
+    assert first.parameters["name"] == "colours-colours-head"
+    assert second.parameters["name"] == "colours-colours-head-2"
+    jobs.fail(first, "It was killed.")
+    assert running.begin(wanted).parameters["name"] == "colours-colours-head"
+
+
+def test_a_head_without_a_row_leaves_no_files(
+    colours: list[Image], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Encoder.objects, "create", lambda **_: (_ for _ in ()).throw(DataError("no number")))
+        with pytest.raises(DataError):
+            train(capsys, name="warmth")
+    assert train(capsys, name="warmth")["encoder"] == "warmth"
 
 
 def test_a_free_name_is_made_of_what_there_is(encoder: Encoder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -292,3 +293,25 @@ def test_the_presets_name_augmentations_that_there_are() -> None:
 
     assert CLASSIFIER_AUGMENTATION == augmentation.NAMES
     assert all(set(one.defaults.get("augmentation", ())) <= set(augmentation.NAMES) for one in PRESETS.values())
+
+
+def test_it_is_stopped_while_it_reads_pictures(tmp_path: Path, samples: list[Sample]) -> None:
+    from embeddings.training import loop, session
+
+    folder, events = make_run(tmp_path / "run", CONFIG, samples), list[dict[str, Any]]()
+    with pytest.raises(loop.Stopped):
+        session.train(folder, events.append, lambda: True)
+    assert [event["event"] for event in events] == ["device", "reading"]
+    assert not list(folder.glob("pixels-*.npy"))
+
+
+def test_without_room_for_pictures_it_says_so_and_gives_the_room_back(
+    tmp_path: Path, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pictures.os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        pictures.load(samples, "train", tmp_path, 32, lambda done, total: None)
+    assert not list(tmp_path.iterdir())

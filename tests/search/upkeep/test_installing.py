@@ -14,9 +14,10 @@ from embeddings.install import InstalledEncoder
 from embeddings.specs import SPECS
 from embeddings.weights import WeightsUnavailable
 from search.encoders import installing, removing
-from search.models import Encoder, Job
+from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs
 
+AddImage = Callable[..., Image]
 Work = Callable[[], None]
 
 
@@ -100,6 +101,32 @@ def test_one_that_is_being_removed_is_not_installed(
     answer = admin_client.post("/encoders/install/", {"encoder": "vit_tiny"}, follow=True)
     assert "vit_tiny is being removed. Install it when it is gone." in answer.text
     with pytest.raises(CommandError, match="vit_tiny is being removed"):
+        call_command("install_encoder", "vit_tiny")
+
+
+def test_other_weights_do_not_take_the_place_of_those_that_made_the_vectors(
+    other: Encoder, files: None, monkeypatch: Any, add_image: AddImage
+) -> None:
+    image, asked = add_image(), list[str | None]()
+
+    def noted(*arguments: Any, **options: Any) -> InstalledEncoder:
+        asked.append(options["weights_sha256"])
+        return installed(*arguments, **options)
+
+    monkeypatch.setattr(installing.files, "install", noted)
+    row = installing.install("vit_tiny", None, report=print)
+    row.folder.rmdir()
+    installing.install("vit_tiny", None, report=print)
+    Embedding.objects.create(encoder=row, image=image, dataset=image.dataset, vector=[1.0] + [0.0] * 191)
+    row.folder.rmdir()
+    installing.install("vit_tiny", None, report=print)
+    assert asked == [None, None, "3" * 64]
+
+
+def test_an_encoder_that_was_trained_is_not_installed_over(other: Encoder, files: None) -> None:
+    job = jobs.begin(Job.Kind.TRAIN, {"preset": "vit", "name": "vit_tiny"})
+    Encoder.objects.create(name="vit_tiny", family="vit", dim=192, weights_sha256="3" * 64, job=job)
+    with pytest.raises(CommandError, match="An encoder named vit_tiny was trained here"):
         call_command("install_encoder", "vit_tiny")
 
 
