@@ -39,17 +39,30 @@ def _nearest(
     rows, places, cosines = [], [], []
     for begin in range(0, len(vectors), _N_ANSWERING):
         block = asking @ _of_unit_length(vectors[begin : begin + _N_ANSWERING]).T
-        here, there = np.nonzero(block >= 1 - within)
+        near = block >= 1 - within
+        if np.count_nonzero(near) > (k + 1) * len(asking):  # where all are alike, nearly every pair is near enough
+            near &= _first(block, k + 1)  # one of them is who asks
+        here, there = np.nonzero(near)
         rows.append(here + start)
         places.append(there + begin)
         cosines.append(block[here, there])
-    asks, found, near = np.concatenate(rows), np.concatenate(places), np.concatenate(cosines)
+    asks, found, likeness = np.concatenate(rows), np.concatenate(places), np.concatenate(cosines)
     is_other = asks != found
-    asks, found, near = asks[is_other], found[is_other], near[is_other]
-    order = np.lexsort((found, -near, asks))
+    asks, found, likeness = asks[is_other], found[is_other], likeness[is_other]
+    order = np.lexsort((found, -likeness, asks))
     asks, found = asks[order], found[order]
     rank = np.arange(len(asks)) - np.searchsorted(asks, asks)
     return asks[rank < k], found[rank < k]
+
+
+def _first(block: NDArray[np.float32], most: int) -> NDArray[np.bool_]:
+    """Return which are the `most` largest of each row; of equal ones those that come first."""
+    if block.shape[1] <= most:
+        return np.ones(block.shape, bool)
+    last = np.partition(block, -most, axis=1)[:, -most, np.newaxis]
+    larger, equal = block > last, block == last
+    room = most - np.count_nonzero(larger, axis=1)[:, np.newaxis]
+    return np.asarray(larger | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room)))
 
 
 def _of_unit_length(vectors: NDArray[np.float16]) -> NDArray[np.float32]:

@@ -135,13 +135,15 @@ def without(
     return figures
 
 
-def confusion(neighbours: Codes, query_labels: Codes, n_classes: int) -> NDArray[np.int64]:
-    """Count the labels of neighbours by the label of their query: int64 (n_classes, n_classes), queries in rows.
+def confusion(neighbours: Codes, query_labels: Codes, n_classes: int) -> tuple[Codes, Codes, NDArray[np.int64]]:
+    """Count the labels of neighbours by the label of their query: labels of queries and of neighbours, and how often.
 
+    Each pair that occurs stands there once, in order: of ten thousands of classes a square table would take gigabytes.
     neighbours: labels, (n_queries, k).
     """
-    cells = (query_labels[:, np.newaxis] * n_classes + neighbours).ravel()
-    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
+    cells, counts = np.unique(query_labels[:, np.newaxis] * n_classes + neighbours, return_counts=True)
+    asked, found = np.divmod(cells, n_classes)
+    return asked, found, counts
 
 
 @dataclass(frozen=True, kw_only=True)

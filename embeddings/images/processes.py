@@ -116,9 +116,12 @@ class _Process:
             self._shared = os.dup(shared)
         self.is_alive = True
         self.is_asked = False
-        if "ready" not in (self._answer() or {}):
+        try:
+            if "ready" not in (self._answer() or {}):
+                raise OSError("the process that decodes pictures does not begin")
+        except BaseException:
             self.end()
-            raise OSError("the process that decodes pictures does not begin")
+            raise
 
     def begin(self, content: bytes, wanted: dict[str, Any]) -> None:
         assert self._process.stdin  # noqa: S101 -- for mypy: a pipe was asked for
@@ -149,7 +152,9 @@ class _Process:
     def _answer(self) -> Any:
         """Return what it says; None where it has ended, or says nothing for too long."""
         assert self._process.stdout  # noqa: S101 -- as above
-        if not select.select([self._process.stdout], [], [], MAX_SECONDS)[0]:
+        waiting = select.poll()  # `select` takes no descriptor above 1,023, which many clients make
+        waiting.register(self._process.stdout, select.POLLIN)
+        if not waiting.poll(1000 * MAX_SECONDS):
             return None
         line = self._process.stdout.readline()
         return json.loads(line) if line else None

@@ -55,21 +55,29 @@ def confusion(measured: Measured, labels: Codes, names: Sequence[str], gallery_l
     """
     voters = gallery_labels[measured.neighbours[:, : measured.n_voters]]
     chosen = measured.is_answerable
-    counts = measuring.confusion(voters[chosen], labels[chosen], len(names))
-    there = np.flatnonzero((counts.sum(axis=1) > 0) | (counts.sum(axis=0) > 0))
+    asked, found, counts = measuring.confusion(voters[chosen], labels[chosen], len(names))
+    there = np.union1d(asked, found)
     if len(there) > MOST_CLASSES:
-        wrong = counts.sum(axis=1) - np.diag(counts) + counts.sum(axis=0) - np.diag(counts)
+        mistaken = np.where(asked == found, 0, counts)
+        wrong = _sums(asked, mistaken, len(names)) + _sums(found, mistaken, len(names))
         there = np.sort(there[np.argsort(-wrong[there], kind="stable")][:MOST_CLASSES])
-    shown = counts[np.ix_(there, there)]
-    rows, columns = np.nonzero(shown)
+    is_shown = np.isin(asked, there) & np.isin(found, there)
+    rows, columns = np.searchsorted(there, asked[is_shown]), np.searchsorted(there, found[is_shown])
     return {
         "labels": [names[code] for code in there.tolist()],
         # Of whole rows, also of what is not shown.
-        "sums": counts.sum(axis=1)[there].tolist(),
-        "cells": [[int(row), int(column), int(shown[row, column])] for row, column in zip(rows, columns, strict=True)],
-        "n_classes": int((counts.sum(axis=1) > 0).sum()),
+        "sums": _sums(asked, counts, len(names))[there].tolist(),
+        "cells": np.stack([rows, columns, counts[is_shown]], axis=1).tolist(),
+        "n_classes": len(np.unique(asked)),
         "k": measured.n_voters,
     }
+
+
+def _sums(codes: Codes, counts: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+    """Return the sum of the counts of each class: int64 (n_classes,)."""
+    sums = np.zeros(n_classes, np.int64)
+    np.add.at(sums, codes, counts)
+    return sums
 
 
 def collage(measured: Measured, sides: Sides, gallery: Pictures, seed: int) -> dict[str, Any]:

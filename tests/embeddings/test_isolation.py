@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +127,21 @@ def test_a_preview_that_is_decoded_once_more_waits_for_no_second_process() -> No
     large = prepare_query(png_bytes(1200, 900, seed=1), input_size=64)
     assert large.preview
     assert len(process_ids()) == 1
+
+
+def test_a_process_is_begun_where_many_files_are_open() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
+    try:
+        with ExitStack() as held:
+            for _ in range(1_100):
+                held.enter_context(open(os.devnull, "rb"))  # noqa: PTH123 -- as a client's connection is
+            isolation.decode_in_processes(1)
+            assert prepare(PNG, input_size=64).input is not None
+            assert len(process_ids()) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_they_end_with_the_process_that_they_decode_for() -> None:

@@ -20,8 +20,8 @@ def test_what_never_differs_has_no_width() -> None:
 
 def test_blocks_of_resamples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = np.random.default_rng(0).random((50, 1))
-    monkeypatch.setattr(bootstrap, "_BLOCK_BYTES", 8 * 50 * 1000)
     whole = bootstrap.intervals(figures)
+    monkeypatch.setattr(bootstrap, "_BLOCK_BYTES", 8 * 50 * 7)
     assert whole.tolist() == bootstrap.intervals(figures).tolist()
 
 

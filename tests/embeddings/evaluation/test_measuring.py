@@ -72,8 +72,8 @@ def test_without_near_duplicates_only_their_queries_change() -> None:
 
 
 def test_confusions_count_neighbours_by_the_label_of_their_query() -> None:
-    counts = measuring.confusion(np.array([[0, 1], [1, 1]]), np.array([0, 2]), 3)
-    assert counts.tolist() == [[1, 1, 0], [0, 0, 0], [0, 2, 0]]
+    asked, found, counts = measuring.confusion(np.array([[0, 1], [1, 1]]), np.array([0, 2]), 3)
+    assert list(zip(asked.tolist(), found.tolist(), counts.tolist(), strict=True)) == [(0, 0, 1), (0, 1, 1), (2, 1, 2)]
 
 
 def test_labels_that_neighbours_contradict_come_worst_first() -> None:
