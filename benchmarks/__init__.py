@@ -1,1 +1,1 @@
-"""Comparisons with a floor or a peer in one run, as ratios and medians. `make bench` runs the three main ones."""
+"""Comparisons with a floor or a peer in one run, as ratios and medians. `make bench` runs the main ones."""

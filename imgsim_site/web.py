@@ -12,13 +12,17 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import environ
 
 from imgsim_site.gate import N_AT_ONCE, N_WAITING
 
 if TYPE_CHECKING:
     from imgsim_site.gate import Gate
 
+ENV_FILE = Path(__file__).resolve().parent.parent / ".env"
 SECONDS_TO_END = 2
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -68,7 +72,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000, help="default: 8000")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default: 1)")
     told = parser.parse_args()
-    if os.environ.get("DB_POOL", "0") == "0":  # each of so many threads would keep a connection
+    environ.Env.read_env(ENV_FILE)  # as the settings do, which only the processes that serve have
+    if os.environ.get("DB_POOL", "0") in {"", "0"}:  # each of so many threads would keep a connection
         os.environ["DB_POOL"] = str(N_AT_ONCE)
     try:
         serve(told.host, told.port, n_workers=told.workers)

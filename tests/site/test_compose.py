@@ -69,7 +69,15 @@ def test_what_runs_on_a_gpu_asks_for_one_and_starts_only_with_its_profile(
     assert service["profiles"] == ["gpu"]
     assert service["image"] == "imgsim-gpu"
     assert service["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
-    assert service["build"]["args"] == {"REQUIREMENTS": "requirements-gpu.lock"}
+
+
+def test_each_image_is_built_once_and_never_looked_for_elsewhere(services: dict[str, dict[str, Any]]) -> None:
+    built = {name: service for name, service in services.items() if service["image"].startswith("imgsim")}
+    assert {name: one["build"] for name, one in built.items() if "build" in one} == {
+        "prepare": ".",
+        "worker-gpu": {"context": ".", "args": {"REQUIREMENTS": "requirements-gpu.lock"}},
+    }
+    assert {one["pull_policy"] for one in built.values()} == {"never"}
 
 
 def test_only_the_worker_beside_a_gpu_embeds_on_one(services: dict[str, dict[str, Any]]) -> None:

@@ -89,7 +89,7 @@ exit status: 0 all pictures are in; 3 done, but some were refused (each is liste
         parser.add_argument(
             "--private",
             action="store_true",
-            help="make a new dataset private; one that is there is changed in the admin",
+            help="make a new dataset private; one that is there is changed on its page",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="read and check all files, say what would be done, and write nothing"

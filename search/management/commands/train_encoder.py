@@ -51,6 +51,7 @@ examples:
   manage.py train_encoder --preset linear-head --dataset holidays --feedback
   manage.py train_encoder --preset metric-pairs --dataset cifar10 --dim 64 --depth residual --jitter
   manage.py train_encoder --preset fine-tune --dataset grocery --loss proxy-anchor --epochs 10
+  manage.py embed_images --encoder mobilenet_v2-grocery-head --wait
   manage.py use_encoder mobilenet_v2-grocery-head
 
 Learnt from are the labelled images outside the test split; checked on are those of the val split, or 15 % of each
