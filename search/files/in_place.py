@@ -6,6 +6,7 @@ import or afterwards, must not lead to pictures that lie elsewhere.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from django.conf import settings
@@ -25,12 +26,17 @@ class OutsideRoots(RefusedImage):
 
 def resolved(path: str | Path) -> Path:
     """Return a path, which may lead nowhere, with its links resolved. Raises OutsideRoots."""
-    path = Path(path).resolve()
+    path = without_links(path)
     if not is_inside(path):
         raise OutsideRoots
     return path
 
 
+def without_links(path: str | Path) -> Path:
+    """Return a path with its links resolved as far as they lead anywhere: one that leads in a circle is no error."""
+    return Path(os.path.realpath(path))  # `Path.resolve` raises RuntimeError for a circle
+
+
 def is_inside(path: Path) -> bool:
     """Return whether a path without links is that of a root, or of something in one."""
-    return any(path.is_relative_to(root.resolve()) for root in settings.IN_PLACE_ROOTS)
+    return any(path.is_relative_to(without_links(root)) for root in settings.IN_PLACE_ROOTS)

@@ -23,6 +23,7 @@ from search.work import jobs, missing, queue
 
 logger = logging.getLogger(__name__)
 
+_MOST_BYTES_OF_A_NAME = 200
 # parameters["way"] of these jobs.
 _WAY = "archive"
 
@@ -138,7 +139,8 @@ def _as_name(name: str) -> str:
     """Return the last part of a name as one that leads nowhere on any system, with its ending."""
     last = storable(re.split(r"[/\\]", name)[-1])
     safe = "".join(letter if letter.isalnum() or letter in " -_.()" else "_" for letter in last).strip(" .")
-    return safe[-100:] or "archive.zip"
+    # Of its end so much as every file system takes: letters may be of four bytes.
+    return safe.encode()[-_MOST_BYTES_OF_A_NAME:].decode(errors="ignore").strip(" .") or "archive.zip"
 
 
 def _without_path(job: Job, error: Exception) -> str:

@@ -16,6 +16,7 @@ from django.db import connection
 
 from search.bulk import batches, bulk_cursor
 from search.curating import trash
+from search.files import in_place
 from search.ingest.examining import Candidate
 from search.models import Dataset, Image
 
@@ -56,7 +57,7 @@ class Library:
     def __init__(self, dataset_id: int, folders: Sequence[Path]) -> None:
         self._dataset_id = dataset_id
         # With the sign at its end, so that no folder is taken for one whose name it begins with.
-        self._folders = [os.path.join(folder.resolve(), "") for folder in folders]  # noqa: PTH118
+        self._folders = [os.path.join(in_place.without_links(folder), "") for folder in folders]  # noqa: PTH118
         self._seen: dict[str, bytes] = {}
         self._added: set[bytes] = set()
         self._strays: dict[int, Move] = {}

@@ -18,7 +18,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from tarfile import (  # type: ignore[attr-defined]  # two of these are missing in the stubs
+    InvalidHeaderError,
+    ReadError,
+    TruncatedHeaderError,
+)
+from typing import Any, BinaryIO, Self
 
 from embeddings.images import RefusedImage
 from embeddings.images.decoding import MAX_FILE_BYTES, check_file_size
@@ -52,6 +57,8 @@ _MOST_BYTES_OF_A_HEADER = 1_000_000
 _MOST_BYTES_OF_A_LISTING = 100_000_000
 _LONGEST_END_OF_A_ZIP = 22 + 65_535 + 20 + 56  # with its comment, and what stands before it in a large one
 _MOST_CHARACTERS_OF_A_NAME = 1_000
+# As many times a good tar is asked for more after its end, at most, before its reader knows.
+_MOST_READS_OF_NOTHING = 2
 _LEADS_OUT = re.compile(r"^[/\\]|^[A-Za-z]:[/\\]|(^|[/\\])\.\.([/\\]|$)")
 
 
@@ -167,17 +174,32 @@ class _Unpacked:
         self._beat = beat
         self._most_bytes = most_bytes
         self._n_bytes = 0
+        self._n_reads_of_nothing = 0
         self.header_end = math.inf
 
     def read(self, n_bytes: int) -> bytes:
         self._beat()
         content = self._stream.read(n_bytes)
         self._n_bytes += len(content)
+        self._n_reads_of_nothing += not content
+        if self._n_reads_of_nothing > _MOST_READS_OF_NOTHING:  # to skip what a header promises, without end
+            raise tarfile.ReadError("unexpected end of data")
         if self._n_bytes > self.header_end:
             raise tarfile.ReadError("a header without end")
         if self._n_bytes > self._most_bytes:
             raise _UnpackedTooMuch
         return content
+
+
+class _Header(tarfile.TarInfo):
+    """A header of a tar, of which a damaged one is not taken for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile)
+        except (InvalidHeaderError, TruncatedHeaderError) as error:
+            raise ReadError(str(error)) from error
 
 
 class TarSource(ArchiveSource):
@@ -212,7 +234,7 @@ class TarSource(ArchiveSource):
         unpacked.header_end = _MOST_BYTES_OF_A_HEADER
         try:
             # Reading as a stream needs nothing of a file but `read`.
-            return tarfile.open(fileobj=unpacked, mode="r|")  # type: ignore[call-overload]
+            return tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Header)  # type: ignore[call-overload]
         except _ARCHIVE_ERRORS as error:
             raise SourceMissing(f"{self.path} is not a tar that can be read: {error}.") from error
 

@@ -71,10 +71,11 @@ def open_request(request: Request) -> Source:
 
 def _check_roots(paths: Sequence[Path]) -> None:
     for path in paths:
-        if not in_place.is_inside(path.resolve()):
+        real = in_place.without_links(path)
+        if not in_place.is_inside(real):
             raise CannotImport(
                 f"Originals may not stay in {path}. Set IN_PLACE_ROOTS to folders in which they may, with commas, such "
-                f"as {path.resolve()}; for the workers and the web server, too. Or leave out --in-place: originals are "
+                f"as {real}; for the workers and the web server, too. Or leave out --in-place: originals are "
                 "copied then."
             )
 
@@ -92,7 +93,7 @@ def rule_of(request: Request, source: Source) -> labels.Rule | Sidecars:
             "Sidecars are looked for beside files, not in archives. Unpack the archive, or write the labels into a "
             "table: --labels FILE.csv or FILE.json."
         )
-    return Sidecars()
+    return Sidecars(in_place=request.in_place)
 
 
 def dataset_of(request: Request) -> tuple[Dataset, bool]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from embeddings.images import RefusedImage
+from search.files import in_place
 from search.ingest.json_labels import marks_of
 from search.ingest.labels import without_labels
 from search.ingest.marks import Marks, label_of, split_of
@@ -26,8 +27,12 @@ class SidecarRefused(RefusedImage):
 
 @dataclass
 class Sidecars:
-    """The rule that looks for a sidecar beside each file. What has none is in no way marked but by its split."""
+    """The rule that looks for a sidecar beside each file. What has none is in no way marked but by its split.
 
+    in_place: whether the files stay where they are, so that links lead no further than their own do.
+    """
+
+    in_place: bool = False
     n_read: Counter[str] = field(default_factory=Counter)  # by their endings
 
     def __call__(self, found: Found) -> Marks:
@@ -37,10 +42,12 @@ class Sidecars:
         path = found.content
         for sidecar in (path.with_name(f"{path.name}.json"), path.with_suffix(".json"), path.with_suffix(".txt")):
             try:
-                with sidecar.open("rb") as file:
+                with (in_place.resolved(sidecar) if self.in_place else sidecar).open("rb") as file:
                     content = file.read(_MOST_BYTES + 1)
             except FileNotFoundError:
                 continue
+            except in_place.OutsideRoots as error:
+                raise SidecarRefused(sidecar.name, "it leads out of IN_PLACE_ROOTS") from error
             except OSError as error:
                 raise SidecarRefused(sidecar.name, error.strerror or type(error).__name__) from error
             self.n_read[sidecar.suffix] += 1

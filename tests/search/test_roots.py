@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from search import embedding
 from search.checkup import images as checkup
 from search.files import in_place, originals
 from search.models import Dataset, Encoder, Image, Refusal
@@ -174,3 +175,47 @@ def test_the_setting(tmp_path: Path, environment: dict[str, str], told: str) -> 
         check=False,
     )
     assert told in (answer.stdout + answer.stderr).replace(str(tmp_path / "sample"), "SAMPLE")
+
+
+def test_a_link_that_leads_in_a_circle_is_refused_alone(library: Path, client: Client) -> None:
+    bring_in(library)
+    (library / "round.png").symlink_to("round.png")
+    (library / "green.png").write_bytes(png("green"))
+    with pytest.raises(SystemExit, match="3"):
+        bring_in(library)
+    assert Image.objects.filter(status="ready").count() == 2
+    assert "Too many levels of symbolic links" in Refusal.objects.get().reason
+    (library / "red.png").unlink()
+    (library / "red.png").symlink_to("red.png")
+    image = Image.objects.get(in_place_path=str(library / "red.png"))
+    assert client.get(reverse("search"), {"image": image.pk, "crop": "0,0,0.5,0.5"}).status_code == 422
+    (library / "circle").symlink_to("circle")
+    with pytest.raises(CommandError, match="Too many levels of symbolic links"):
+        bring_in(library / "circle")
+
+
+def test_a_picture_that_becomes_a_circle_keeps_no_other_waiting(library: Path) -> None:
+    (library / "green.png").write_bytes(png("green"))
+    call_command("import_images", str(library), dataset="Colours", in_place=True)
+    (library / "red.png").unlink()
+    (library / "red.png").symlink_to("red.png")
+    embedding.embed(Encoder.objects.get(), list(Image.objects.values_list("pk", flat=True)))
+    assert sorted(Image.objects.values_list("status", "error_code")) == [("ready", ""), ("refused", "unreadable")]
+
+
+@pytest.mark.parametrize("ending", [".txt", ".json", ".png.json"])
+def test_sidecars_lead_no_further_than_pictures(
+    library: Path, secret: Path, ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = secret.with_suffix(".json")
+    told.write_text('{"label": "secret"}')
+    (library / f"red{ending}").symlink_to(told)
+    with pytest.raises(SystemExit, match="3"):
+        bring_in(library, labels="sidecar")
+    assert Image.objects.get().label == ""
+    assert "it leads out of IN_PLACE_ROOTS" in Refusal.objects.get().reason
+    told.unlink()
+    (library / f"red{ending}").unlink()
+    (library / f"red{ending}").write_text("red" if ending == ".txt" else '{"label": "red"}')
+    bring_in(library, labels="sidecar")
+    assert Image.objects.get().label == "red"

@@ -1,6 +1,7 @@
 """Where pictures come from: folders, files, zips, tars, and what is wrong with them."""
 
 import bz2
+import gzip
 import io
 import os
 import tarfile
@@ -210,6 +211,35 @@ def test_a_truncated_tar_gives_what_came_before_and_says_so(tmp_path: Path) -> N
     found = list(open_source(path))
     assert codes(found) == ["damaged_archive"]
     assert len(found) >= 2
+
+
+@pytest.mark.parametrize("damage", ["a byte", "the end"])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_damaged_header_is_not_the_end_of_a_tar(tmp_path: Path, damage: str, mode: str) -> None:
+    plain = write_tar(tmp_path / "plain.tar", [(f"{n}.png", bytes(700)) for n in range(5)])
+    content = bytearray(plain.read_bytes())
+    third = 2 * (512 + 1024)
+    content[third + 5] ^= 0xFF
+    whole = bytes(content) if damage == "a byte" else bytes(content[: third + 100])
+    path = tmp_path / ("a.tar" if mode == "w" else "a.tar.gz")
+    path.write_bytes(whole if mode == "w" else gzip.compress(whole))
+    found = list(open_source(path))
+    assert [one.name for one in found] == ["0.png", "1.png", ""]
+    assert codes(found) == ["damaged_archive"]
+
+
+def test_a_tar_that_promises_more_than_it_has_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        member = tarfile.TarInfo("a.png")
+        member.size = 3
+        archive.addfile(member, io.BytesIO(b"abc"))
+        promise = tarfile.TarInfo("notes.txt")
+        promise.size = 2**62
+        archive.addfile(promise)
+    found = list(open_source(path))
+    assert [one.content for one in found[:1]] == [b"abc"]
+    assert codes(found) == ["damaged_archive"]
 
 
 LEADING_OUT = ["../../out.png", "/tmp/out.png", r"..\..\out.png", r"C:\out.png", "a/../../out.png"]

@@ -210,6 +210,19 @@ class TestArchives:
         assert not list(arriving_root.glob("[0-9]*"))
         assert "photos.zip::bad/0.jpg" in client.get(told["job"]).text
 
+    @pytest.mark.parametrize("letter", ["写", "ä", "x"])
+    def test_a_long_name_is_cut_to_what_a_file_may_be_called(
+        self, client: Client, own: Dataset, encoder: Encoder, unsent: list[int], letter: str
+    ) -> None:
+        told = send(
+            client, f"{250 // len(letter.encode()) * letter}.zip", zipped(**{"a.png": plain_png(20, 20)}), folders="1"
+        )
+        assert told.status_code == 200
+        assert Job.objects.get().parameters["path"].endswith(f"{letter}.zip")
+        archives.carry_out_for_worker(unsent[0])
+        embed_all(encoder)
+        assert Image.objects.get().status == "ready"
+
     def test_one_whose_worker_is_killed_is_read_again_without_loss(
         self, client: Client, own: Dataset, encoder: Encoder, mixed: bytes, unsent: list[int],
         monkeypatch: pytest.MonkeyPatch,
