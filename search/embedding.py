@@ -131,10 +131,19 @@ def _embed(encoder: Encoder, network: Network, tasks: list[_Task]) -> Outcome:
     with _quick_transaction():
         _write(encoder, done, vectors, tags)
         _refuse(refused)
-    _remove_thumbnails_of_deleted([task for task, _ in done if task.is_new])
+    made = [(task, prepared) for task, prepared in done if task.is_new]
+    _keep_lost_thumbnails(made)
+    _remove_thumbnails_of_deleted([task for task, _ in made])
     batches.note(len(done), len(refused), time.perf_counter() - started)
     told = [Refused(image_id=task.id, code=error.code, reason=error.reason) for task, error in refused]
     return Outcome(n_embedded=len(done), refused=tuple(told))
+
+
+def _keep_lost_thumbnails(made: list[tuple[_Task, images.Prepared]]) -> None:
+    """Keep thumbnails again that went before their images had them: with another image of the same content."""
+    for task, prepared in made:
+        if not default_storage.exists(_thumbnail_name(task)):
+            storage.keep(_thumbnail_name(task), prepared.thumbnail)
 
 
 def _remove_thumbnails_of_deleted(tasks: list[_Task]) -> None:

@@ -73,6 +73,7 @@ def embed(encoder_id: int, image_ids: list[int], job_id: int | None = None) -> N
             return
         if encoder.is_default and (outcome.n_embedded or outcome.n_refused):  # else it would only send them again
             reconciling.send_left(encoder)
+            reconciling.send_to_another_default(encoder, image_ids)
 
 
 @shared_task

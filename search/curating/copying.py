@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.files.storage import default_storage
 
 from search.bulk import bulk_cursor
-from search.files import storage
+from search.files import cleaning, storage
 from search.models import Dataset, Image
 
 
@@ -16,9 +16,12 @@ def copy(image: Image, into: Dataset) -> int | None:
     """
     if Image.objects.filter(dataset=into, sha256=image.sha256).exists():
         return None
-    # The small file first: where one of them is lost, the other is copied for nothing.
     thumbnail = _copy_file(image.thumbnail.name, into)
-    file = _copy_file(image.file.name, into)
+    try:
+        file = _copy_file(image.file.name, into)
+    except FileNotFoundError:
+        cleaning.remove_unused("thumbnail", thumbnail, image.sha256)
+        raise
     with bulk_cursor() as cursor:
         cursor.execute(
             """

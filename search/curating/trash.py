@@ -90,10 +90,13 @@ def purge() -> int:
     before = timezone.now() - KEPT_FOR
     n = 0
     while ids := list(Image.objects.filter(trashed_at__lt=before).values_list("pk", flat=True)[:_N_AT_ONCE]):
-        n += Image.objects.filter(pk__in=ids).delete()[1].get("search.Image", 0)
-    for dataset in Dataset.everything.filter(trashed_at__lt=before, trash_of=None):
-        with deleting([dataset.pk]):
-            n += dataset.delete()[1].get("search.Image", 0)
+        n += Image.objects.filter(pk__in=ids, trashed_at__lt=before).delete()[1].get("search.Image", 0)
+    expired = Dataset.everything.filter(trashed_at__lt=before, trash_of=None)
+    for dataset_id in expired.values_list("pk", flat=True):
+        with deleting([dataset_id]):
+            dataset = expired.filter(pk=dataset_id).first()
+            if dataset is not None:  # nobody took it back while another one went
+                n += dataset.delete()[1].get("search.Image", 0)
     return n
 
 

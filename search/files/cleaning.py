@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.core.files.storage import default_storage
@@ -18,13 +17,14 @@ from search.models import Image
 @receiver(post_delete, sender=Image)
 def remove_files(instance: Image, **_: Any) -> None:
     """Remove an image's files once its deletion is certain. Originals in place are not ours and stay."""
-    transaction.on_commit(partial(_remove, instance))
-
-
-def _remove(image: Image) -> None:
     for field in ("file", "thumbnail"):
-        if name := getattr(image, field).name:
-            remove_unused(field, name, image.sha256)
+        if name := getattr(instance, field).name:
+            _remove_when_certain(field, name, instance.sha256)
+
+
+def _remove_when_certain(field: str, name: str, sha256: str) -> None:
+    # Where a storage fails, other files go all the same, and whoever deleted them goes on.
+    transaction.on_commit(lambda: remove_unused(field, name, sha256), robust=True)
 
 
 def remove_unused(field: str, name: str, sha256: str) -> None:

@@ -96,12 +96,14 @@ def settle(job: Job) -> bool:
         gone = f"{job.parameters['encoder']} is gone."
         jobs.fail(job, gone if encoder is None else jobs.STOPPED_EMBEDDING, is_for_good=True)
         return True
-    n_left = missing.n_missing(encoder, job.progress.get("dataset_ids"))
-    n_failed = job.refusals.count()
-    if n_left <= n_failed:
-        return _end(job, encoder, n_left)
-    n_total = max(job.n_total, n_left)
-    jobs.move_on(job, n_done=n_total - n_left, n_failed=n_failed, n_total=n_total)
+    lacking, n_failed = missing.missing(encoder, job.progress.get("dataset_ids")), job.refusals.count()
+    # Those that were ready are missing still when they were refused, and those that waited are not.
+    untried = lacking.exclude(source__in=job.refusals.values("source")) if n_failed else lacking
+    n_left = untried.count()
+    if not n_left:
+        return _end(job, encoder, lacking.count())
+    n_total = max(job.n_total, n_left + n_failed)
+    jobs.move_on(job, n_done=n_total - n_left - n_failed, n_failed=n_failed, n_total=n_total)
     return False
 
 

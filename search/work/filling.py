@@ -59,14 +59,15 @@ def fill(
     if waits and not here:
         _wait(encoder, dataset_ids, len(missing), job, bars)
     n_left = n_missing(encoder, dataset_ids)
+    n_missing_before = max(len(missing), n_left)  # more may have come in meanwhile than were there
     if job and here:
-        jobs.move_on(job, n_done=len(missing) - n_left, n_failed=n_left, n_total=len(missing))
-        jobs.finish(job, embedding_jobs.told(len(missing) - n_left, encoder, n_left))
+        jobs.move_on(job, n_done=n_missing_before - n_left, n_failed=n_left, n_total=n_missing_before)
+        jobs.finish(job, embedding_jobs.told(n_missing_before - n_left, encoder, n_left))
     if indexing.is_worthwhile(encoder) and (here or waits):
         bars.move("indexing", 0, 1, f"building the index of {encoder.name}")
         with suppress(index_builds.BuildStopped):
             index_builds.build(encoder, report=lambda _: None)
-    return Filled(n_missing=len(missing), n_left=n_left, job=job)
+    return Filled(n_missing=n_missing_before, n_left=n_left, job=job)
 
 
 def carry_out_for_worker(job: Job) -> None:

@@ -17,19 +17,20 @@ _N_SENT_AT_ONCE = 5_000
 
 
 def missing_ids(encoder: Encoder, dataset_ids: Sequence[int] | None = None) -> list[int]:
-    """Return the ids of ready images without a vector of an encoder; for the default one, of waiting images too.
-
-    dataset_ids: only of these datasets; None for all that are not in the trash.
-    """
-    return list(_missing(encoder, dataset_ids).order_by("pk").values_list("pk", flat=True))
+    """Return the ids of the images that are `missing`."""
+    return list(missing(encoder, dataset_ids).order_by("pk").values_list("pk", flat=True))
 
 
 def n_missing(encoder: Encoder, dataset_ids: Sequence[int] | None = None) -> int:
-    """Return how many `missing_ids` there are."""
-    return _missing(encoder, dataset_ids).count()
+    """Return how many images are `missing`."""
+    return missing(encoder, dataset_ids).count()
 
 
-def _missing(encoder: Encoder, dataset_ids: Sequence[int] | None) -> QuerySet[Image]:
+def missing(encoder: Encoder, dataset_ids: Sequence[int] | None = None) -> QuerySet[Image]:
+    """Return the ready images without a vector of an encoder; for the default one, those that wait too.
+
+    dataset_ids: only of these datasets; None for all that are not in the trash.
+    """
     statuses = [Image.Status.READY, Image.Status.PENDING] if encoder.is_default else [Image.Status.READY]
     lacking = Image.objects.filter(status__in=statuses).exclude(
         pk__in=Embedding.objects.filter(encoder=encoder).values("image")

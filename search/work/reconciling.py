@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from search.files import arriving, originals, storage
 from search.models import Encoder, Image, Job
 from search.quality import auditing, calibrating
 from search.work import embedding_jobs, index_builds, jobs, leases, queue
-from search.work.missing import missing_ids, send
+from search.work.missing import missing, missing_ids, send
 from search.work.queue import Turn
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,13 @@ def send_left(default: Encoder) -> int | None:
     What a killed worker held is sent when the queue is empty, by whoever empties it.
     """
     return _send_pending(default) if queue.n_waiting(Turn.SOON) == 0 else None
+
+
+def send_to_another_default(encoder: Encoder, image_ids: Sequence[int]) -> None:
+    """Send images that an encoder has embedded to the one that was chosen meanwhile: nobody counted them as missing."""
+    chosen = Encoder.objects.filter(is_default=True).exclude(pk=encoder.pk).first()
+    if chosen is not None:
+        send(chosen, list(missing(chosen).filter(pk__in=image_ids).values_list("pk", flat=True)))
 
 
 def _send_waiting() -> None:

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from embeddings import images
 from search import embedding, encoders
+from search.curating import trash
+from search.files import storage
 from search.models import Embedding, Encoder, Image, Job
 from search.work import jobs, leases, missing, queue, reconciling
 from tests.conftest import png, still
@@ -242,3 +244,25 @@ def test_tags_of_low_probability_are_left_out(
     tagger = Tagger(spec=replace(COLOUR_SPEC, n_classes=1000))
     monkeypatch.setattr(encoders, "network", lambda encoder: tagger)
     assert add_image(content=png("red")).tags == ["tabby"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thumbnail_that_goes_with_another_image_is_made_again(
+    encoder: Encoder, add_image: AddImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = add_image("red")
+    trash.discard([first.pk])
+    anew = add_image("red", embedded=False)
+    Image.objects.filter(pk=first.pk).update(trashed_at=timezone.now() - timedelta(hours=25))
+    keep = storage.keep
+
+    def keep_and_purge(name: str, content: bytes) -> str:
+        kept = keep(name, content)
+        trash.purge()
+        return kept
+
+    monkeypatch.setattr(storage, "keep", keep_and_purge)
+    embedding.embed(encoder, [anew.pk])
+    anew.refresh_from_db()
+    assert anew.status == "ready"
+    assert default_storage.exists(anew.thumbnail.name)

@@ -91,3 +91,21 @@ def test_what_somebody_waits_for_goes_first(broker: Any) -> None:
             taken.append(message.payload[0][0])
             message.ack()
     assert taken == [2, 1]
+
+
+def test_images_that_come_in_meanwhile_are_counted_too(
+    add_image: AddImage, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_image("red", embedded=False).original.unlink()
+
+    def close(_: filling.LocalWorkers) -> None:
+        for colour in ("blue", "green", "white"):
+            add_image(colour, embedded=False)
+
+    monkeypatch.setattr(filling.LocalWorkers, "close", close)
+    monkeypatch.setattr(filling.LocalWorkers, "send", lambda *_: None)
+    monkeypatch.setattr(filling.LocalWorkers, "is_done", lambda _: True)
+    with pytest.raises(CommandError, match=r"^4 images have no vector of colours still"):
+        call_command("embed_images", sync=True)
+    job = Job.objects.get()
+    assert (job.state, job.n_done, job.n_failed, job.n_total) == ("done", 0, 4, 4)

@@ -58,9 +58,10 @@ replaces what the one before it found, and decisions stay."""
             homes = _datasets(options["dataset"])
             also = [one for name in options["also"] for one in _datasets(name)]
             with Bars(quiet=options["json"] and not sys.stderr.isatty()) as bars:
-                begun = [running.begin(home, _others(home, also), options["encoder"]) for home in homes]
+                # One begins when the one before it has ended: what runs without a heartbeat is taken for dead.
+                begun = (running.begin(home, _others(home, also), options["encoder"]) for home in homes)
                 if options["no_wait"]:
-                    return self._leave(begun, as_json=options["json"])
+                    return self._leave(list(begun), as_json=options["json"])
                 reports = [running.carry_out(job, bars) for job in begun]
         except (UnknownDataset, running.CannotFind, encoders.NoEncoder) as error:
             raise CommandError(str(error)) from error

@@ -223,4 +223,7 @@ def test_an_image_whose_files_are_lost_stays_where_it_is(
     client.force_login(ann)
     assert choose(client, "add", [broken, whole], into="own").status_code == 303
     assert "1 image was added to Own. 1 could not be read." in told(client)
-    assert Image.objects.get(dataset=own).sha256 == whole.sha256
+    copied = Image.objects.get(dataset=own)
+    assert copied.sha256 == whole.sha256
+    kept = Path(default_storage.path(copied.thumbnail.name)).parents[1].rglob("*.jpg")
+    assert [path.name for path in kept] == [Path(copied.thumbnail.name).name]

@@ -156,3 +156,48 @@ def test_members_of_a_group_see_its_datasets(
     for address in (dataset.get_absolute_url(), image.get_absolute_url(), image.thumbnail_url):
         assert client.get(address).status_code == (200 if is_member else 404)
     assert Dataset.objects.visible_to(user).count() == is_member
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dataset_that_is_taken_back_while_others_go_stays(
+    add_image: AddImage, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_image("red")
+    other = Dataset.objects.create(name="Zoo")
+    image = add_image("blue", dataset=other)
+    trash.discard_dataset(dataset)
+    trash.discard_dataset(other)
+    age(25)
+    hold = trash.deleting
+
+    def deleting(ids: list[int]) -> Any:
+        if ids == [dataset.pk]:
+            trash.restore_dataset(other)
+        return hold(ids)
+
+    monkeypatch.setattr(trash, "deleting", deleting)
+    assert trash.purge() == 1
+    assert Dataset.objects.get() == other
+    assert Image.objects.get() == image
+    assert default_storage.exists(image.file.name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_storage_that_fails_once_keeps_no_other_files(
+    add_image: AddImage, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [add_image(colour) for colour in ("red", "blue", "green")]
+    trash.discard([image.pk for image in images])
+    age(25)
+    delete, asked = default_storage.delete, list[str]()
+
+    def fail_once(name: str) -> None:
+        asked.append(name)
+        if len(asked) == 1:
+            raise OSError(5, "Input/output error")
+        delete(name)
+
+    monkeypatch.setattr(default_storage, "delete", fail_once)
+    assert trash.purge() == 3
+    names = [file.name for image in images for file in (image.file, image.thumbnail)]
+    assert [name for name in names if default_storage.exists(name)] == asked[:1]

@@ -183,3 +183,19 @@ def test_a_dataset_that_is_gone_is_said_to_be(dataset: Dataset) -> None:
     trash.discard_dataset(dataset)
     with pytest.raises(running.CannotFind, match="The dataset Colours is gone"):
         running.carry_out(job, Bars(quiet=True))
+
+
+def test_of_several_datasets_each_begins_when_its_turn_comes(
+    dataset: Dataset, add_picture: AddPicture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Dataset.objects.create(name="Zoo")
+    add_picture(whole())
+    carry_out = running.carry_out
+
+    def slow(job: Job, bars: Bars) -> running.Report:
+        assert not Job.objects.filter(state="running").exclude(pk=job.pk).exists()
+        return carry_out(job, bars)
+
+    monkeypatch.setattr(running, "carry_out", slow)
+    call_command("find_duplicates")
+    assert list(Job.objects.values_list("state", flat=True)) == ["done", "done"]

@@ -167,3 +167,25 @@ def _one_batch_a_look(local: Any) -> bool:
     batch, local._ids = local._ids[:2], local._ids[2:]
     local._n_embedded += embedding.embed(local._encoder, batch).n_embedded
     return not local._ids
+
+
+def test_images_that_wait_are_not_mistaken_for_those_that_were_refused(
+    add_image: AddImage, encoder: Encoder, sent: list[Any], work: Work, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(missing, "BATCH_SIZE", 2)
+    lost = [add_image(colour, embedded=False) for colour in ("red", "green")]
+    for colour in ("blue", "white", "black"):
+        add_image(colour, embedded=False)
+    for one in lost:
+        one.original.unlink()
+    job = embedding_jobs.ask(encoder, None)
+    tasks.upkeep(job.pk)
+    first, *rest = [message for message in sent if message[0] == "search.tasks.embed"]
+    tasks.embed(*first[1])
+    job.refresh_from_db()
+    assert not embedding_jobs.settle(job)
+    assert now(job) == ("embedding", 0, 2, 5)
+    for _, arguments in rest:
+        tasks.embed(*arguments)
+    assert now(job) == ("done", 3, 2, 5)
+    assert n_embedded(encoder) == 3

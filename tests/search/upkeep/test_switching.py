@@ -10,11 +10,13 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from search import encoders
-from search.models import Dataset, Encoder, Evaluation, Image
+from search import embedding, encoders, tasks
+from search.models import Dataset, Embedding, Encoder, Evaluation, Image
 from search.reports import switching
+from search.work import reconciling
 
 AddImage = Callable[..., Image]
+Work = Callable[[], None]
 
 
 @pytest.fixture
@@ -65,3 +67,22 @@ def test_one_that_cannot_be_loaded_does_not_become_the_default(
     monkeypatch.setattr(encoders, "network", lambda _: (_ for _ in ()).throw(gone))
     assert "Its files are gone." in admin_client.post("/encoders/other/default/", follow=True).text
     assert encoders.default() == encoder
+
+
+def test_what_is_embedded_while_another_encoder_is_chosen_is_embedded_with_that_too(
+    add_image: AddImage, encoder: Encoder, other: Encoder, sent: list[Any], work: Work, monkeypatch: Any
+) -> None:
+    images = [add_image("red", embedded=False), add_image("blue", embedded=False)]
+    carry_out = embedding._embed
+
+    def slow(*arguments: Any) -> embedding.Outcome:
+        if encoders.default() != other:
+            call_command("use_encoder", "other")
+        return carry_out(*arguments)
+
+    monkeypatch.setattr(embedding, "_embed", slow)
+    monkeypatch.setattr(reconciling.queue, "n_waiting", lambda *_: 0)
+    tasks.embed(encoder.pk, [image.pk for image in images])
+    work()
+    assert encoders.default() == other
+    assert sorted(Embedding.objects.filter(encoder=other).values_list("image", flat=True)) == [one.pk for one in images]
