@@ -41,6 +41,15 @@ def scope_of_command(dataset: str = "", **filters: Any) -> Scope:
     return scope_among(Dataset.objects.all(), dataset, **filters)
 
 
+def dataset_of_command(name: str) -> Dataset:
+    """Return the one dataset that a command names. Raises UnknownDataset, also for an empty name."""
+    datasets = list(Dataset.objects.all())
+    if not name:
+        raise UnknownDataset(name, [one.slug for one in datasets[: MAX_NAMED + 1]])
+    (pk,) = scope_among(datasets, name).dataset_ids[:1]
+    return next(one for one in datasets if one.pk == pk)
+
+
 def scope_among(datasets: Iterable[Dataset], name: str, **filters: Any) -> Scope:
     """Return the scope of a search in one of these datasets, or in all where none is named. Raises UnknownDataset."""
     known = list(datasets)

@@ -10,19 +10,27 @@ from search.checkup import configuration, database, encoders, images, machine, q
 from search.checkup.findings import Finding, error
 
 
-def checkup(*, every_file: bool = False) -> Iterator[Finding]:
-    """Give what there is to say of each part. One that cannot be looked at is said to be broken; the others follow."""
-    yield from _guarded("settings", configuration.look)
-    yield from _guarded("machine", machine.look)
-    yield from _guarded("database", database.look)
-    yield from _guarded("queue", queue.look)
+def checkup(*, every_file: bool = False, goes_on: bool = True) -> Iterator[Finding]:
+    """Give what there is to say of each part. One that cannot be looked at is said to be broken; the others follow.
+
+    goes_on: else what broke it is raised, for who looks for the mistake.
+    """
+    guarded = _guarded if goes_on else _unguarded
+    yield from guarded("settings", configuration.look)
+    yield from guarded("machine", machine.look)
+    yield from guarded("database", database.look)
+    yield from guarded("queue", queue.look)
     try:
         has_rows = database.is_migrated()
     except DatabaseError:  # said above
         has_rows = False
     if has_rows:
-        yield from _guarded("encoders", encoders.look)
-        yield from _guarded("images", lambda: images.look(every_file=every_file))
+        yield from guarded("encoders", encoders.look)
+        yield from guarded("images", lambda: images.look(every_file=every_file))
+
+
+def _unguarded(part: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    yield from look()
 
 
 def _guarded(part: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -21,4 +21,10 @@ def as_csv(rows: list[dict[str, Any]], columns: list[str]) -> str:
 
 def harmless(value: Any) -> Any:
     """Return a cell as it is, and text that a spreadsheet would compute quoted by an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    # What has apostrophes before it already gets one more, so that it is got back.
+    return f"'{value}" if isinstance(value, str) and value.lstrip("'").startswith(_FORMULA) else value
+
+
+def as_it_was(text: str) -> str:
+    """Return what `harmless` has made a cell of."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text

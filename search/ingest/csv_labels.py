@@ -7,6 +7,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.exports.cells import as_it_was
 from search.ingest.marks import (
     LABEL_NAMES,
     PATH_NAMES,
@@ -72,7 +73,7 @@ def _rows(path: Path) -> list[list[str]]:
         text = path.read_bytes().decode("utf-8-sig")
         # Only line ends part lines, and only outside quotes: csv knows, str.splitlines() does not.
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-        return [[cell.strip() for cell in row] for row in reader if row]
+        return [[as_it_was(cell.strip()) for cell in row] for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabelsUnreadable(f"The labels in {path} cannot be read: {error}.") from error
 

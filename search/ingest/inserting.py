@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.db.models import Q
@@ -33,7 +33,10 @@ def insert(dataset: Dataset, job: Job | None, candidates: Sequence[Candidate], *
 
     job: whose images they are, with those that wait from a job that was killed; None for a single upload.
     """
-    wanted = {candidate.sha256: candidate for candidate in candidates}
+    wanted: dict[str, Candidate] = {}
+    for one in candidates:  # of equal contents each may say something else
+        same = wanted.get(one.sha256)
+        wanted[one.sha256] = replace(same, marks=same.marks.completed(one.marks)) if same else one
     known = dict(Image.objects.filter(dataset=dataset, sha256__in=wanted).values_list("sha256", "pk"))
     complete({known[sha256]: wanted[sha256].marks for sha256 in known})
     fresh = [candidate for sha256, candidate in wanted.items() if sha256 not in known]

@@ -39,6 +39,15 @@ class Marks:
     # A table or a sidecar names it.
     is_listed: bool = field(default=False, compare=False)
 
+    def completed(self, others: Marks) -> Marks:
+        """Return these marks with what they lack of others."""
+        return Marks(
+            self.label or others.label,
+            self.split or others.split,
+            self.tags or others.tags,
+            is_listed=self.is_listed or others.is_listed,
+        )
+
 
 def split_called(name: str) -> str:
     """Return the split of a name such as "Validation"; empty where it is none."""

@@ -85,7 +85,7 @@ class ListSource(Source):
 def _refused(path: Path) -> RefusedImage | None:
     if path.name.lower().endswith(ARCHIVE_ENDINGS):
         return RefusedImage("listed_archive", "Archives in a list are not opened. Name it as a path of the command.")
-    if not path.suffix and path.is_dir():
+    if not path.suffix and os.path.isdir(path):  # noqa: PTH112 -- which never raises, whatever is given for a path
         return RefusedImage("listed_folder", "This is a folder. Name it as a path of the command.")
     return None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from search.asking.scope import scope_of_command
+from search.asking.scope import dataset_of_command
 from search.evaluation.protocol import SPLITS, CannotEvaluate, Protocol
 from search.models import Dataset, Encoder
 from search.work import filling
@@ -55,4 +55,4 @@ def embed(encoders: list[Encoder], wanted: Protocol, bars: Bars) -> None:
 
 
 def _dataset(name: str) -> Dataset:
-    return Dataset.objects.get(pk=scope_of_command(name).dataset_ids[0])
+    return dataset_of_command(name)

@@ -185,7 +185,10 @@ class TestCommand:
         arguments = {"dataset": "Again", "labels": str(tmp_path / "labels.csv"), "json": True}
         call_command("import_images", str(tmp_path / "c.zip"), **arguments)
         again = Image.objects.filter(dataset__name="Again")
-        assert set(again.values_list("sha256", "split")) == {(image.sha256, image.split) for image in images}
+        assert "'=cold()" in (tmp_path / "labels.csv").read_text()
+        assert set(again.values_list("sha256", "label", "split")) == {
+            (image.sha256, image.label, image.split) for image in images
+        }
 
     @pytest.mark.parametrize(
         ("name", "options", "message"),
@@ -209,3 +212,25 @@ class TestCommand:
     def test_a_place_that_is_not_there_is_said(self, dataset: Dataset, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
             call_command("export_dataset", "Colours", str(tmp_path / "nowhere" / "out"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export_dataset", "", "out"),
+        ("export_embeddings", "out.npz", "--dataset", ""),
+        ("evaluate_search", "--dataset", ""),
+    ],
+)
+def test_an_empty_name_is_no_dataset(
+    images: list[Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CommandError, match=r"There is no dataset ''\. There are: colours"):
+        call_command(*command)
+
+
+def test_a_folder_is_no_file_to_write(images: list[Image], tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="It is a folder"):
+        call_command("export_dataset", "Colours", str(tmp_path))
+    assert not list(tmp_path.iterdir())

@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
+from search.ingest.csv_labels import read_csv
 from search.ingest.labels import LabelsUnreadable, Marks, from_folders, read_table, without_labels
+from search.models import Encoder, Image
+from tests.conftest import png
 
 
 @pytest.mark.parametrize(
@@ -92,3 +96,22 @@ def test_what_is_no_table_is_said_so(tmp_path: Path, text: str, message: str) ->
 def test_a_missing_table_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(LabelsUnreadable, match="cannot be read"):
         read_table(tmp_path / "nowhere.csv")
+
+
+def test_of_equal_pictures_each_tells_what_it_knows(encoder: Encoder, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.png").write_bytes(png())
+    (tmp_path / "labels.csv").write_text("path,label,tags\na.png,cat,\nb.png,,tabby\n")
+    call_command("import_images", str(tmp_path), dataset="Cats", sync=True, labels=str(tmp_path / "labels.csv"))
+    image = Image.objects.get()
+    assert (image.label, image.tags) == ("cat", ["tabby"])
+
+
+def test_what_an_export_has_quoted_is_read_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("path,label\n'-5/a.png,'=cold()\n'b.png,''+1\nc.png,'quoted'\n")
+    table, _ = read_csv(tmp_path / "labels.csv")
+    assert {path: marks.label for path, marks in table.items()} == {
+        "-5/a.png": "=cold()",
+        "'b.png": "'+1",
+        "c.png": "'quoted'",
+    }

@@ -146,3 +146,9 @@ class TestImports:
         with pytest.raises(CommandError, match="Name a folder, a picture or an archive, or a list of files"):
             call_command("import_images", dataset="Colours")
         assert not Dataset.objects.exists()
+
+
+def test_a_line_that_can_be_no_path_stops_nobody(pictures: Path, tmp_path: Path) -> None:
+    some = next(pictures.rglob("*.png"))
+    (tmp_path / "list").write_text(f"{some}\n{'x' * 300}\n")
+    assert next(iter(open_sources([], tmp_path / "list"))).content == some

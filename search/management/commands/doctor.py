@@ -36,7 +36,7 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console(file=self.stdout, highlight=False, soft_wrap=True)  # type: ignore[arg-type]
         findings = []
-        for finding in checkup(every_file=options["files"]):
+        for finding in checkup(every_file=options["files"], goes_on=not options["traceback"]):
             findings.append(finding)
             if not options["json"]:
                 _show(console, finding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import IO, Any
 from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
-from search.asking.scope import UnknownDataset, scope_of_command
+from search.asking.scope import UnknownDataset, dataset_of_command
 from search.exports import folders, tables, vectors
 from search.management.site_command import SiteCommand
 from search.models import Dataset
@@ -48,8 +49,9 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
         try:
-            (pk,) = scope_of_command(options["dataset"]).dataset_ids
-            dataset = Dataset.objects.get(pk=pk)
+            dataset = dataset_of_command(options["dataset"])
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "It is a folder. Name a file")
             with _whole(path) as file:
                 n_images = _write(file, dataset, options["format"], options["encoder"])
         except (UnknownDataset, encoders.NoEncoder, vectors.NothingEmbedded, vectors.ParquetMissing) as error:

@@ -9,10 +9,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from search import encoders
-from search.asking.scope import UnknownDataset, scope_of_command
+from search.asking.scope import UnknownDataset, dataset_of_command
 from search.exports import vectors
 from search.management.site_command import SiteCommand
-from search.models import Dataset
 
 
 class Command(SiteCommand):
@@ -30,8 +29,7 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             encoder = encoders.by_name(options["encoder"])
-            (pk,) = scope_of_command(options["dataset"]).dataset_ids
-            dataset = Dataset.objects.get(pk=pk)
+            dataset = dataset_of_command(options["dataset"])
             n_images = vectors.n_embedded(dataset, encoder)
         except (encoders.NoEncoder, UnknownDataset, vectors.NothingEmbedded) as error:
             raise CommandError(str(error)) from error

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from embeddings.specs import UnknownEncoder
 from search import encoders
-from search.asking.scope import UnknownDataset, scope_of_command
+from search.asking.scope import UnknownDataset, dataset_of_command
 from search.management.site_command import SiteCommand
 from search.models import Dataset, Job
 from search.training import preview, requests, running
@@ -125,7 +125,7 @@ its number."""
             return running.resume(options["resume"], embeds=not options["no_embed"], bars=bars)
         if not options["preset"] or not options["dataset"]:
             raise CannotTrain("Name a --preset and a --dataset, or a run to --resume.")
-        dataset = Dataset.objects.get(pk=scope_of_command(options["dataset"]).dataset_ids[0])
+        dataset = dataset_of_command(options["dataset"])
         wanted = self._wanted(options, dataset)
         if options["preview"]:
             names = requests.augmentations(wanted)
