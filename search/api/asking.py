@@ -26,14 +26,17 @@ _Edge = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class HitOut(Schema):
-    """One image, and how far it is from the query: cosine distance 0..2, similarity = 1 - distance."""
+    """One image, and how far it is from the query, by the distance of its encoder.
+
+    similarity: 1 - distance where that is cosine distance, 0..2; null where it is Euclidean.
+    """
 
     id: int
     source: str
     label: str
     dataset: str
     distance: float
-    similarity: float
+    similarity: float | None
     url: str
     thumbnail_url: str
 
@@ -62,7 +65,7 @@ class TookOut(Schema):
 class SearchOut(Schema):
     """The nearest images, nearest first. exact: every image in scope was compared. worth: of each hit, in order.
 
-    next: what to send as `after` for the hits behind the last one; null where there are none.
+    next: what to send as `after` for the hits behind the last one; null where fewer came than were asked for.
     """
 
     hits: list[HitOut]
@@ -155,7 +158,7 @@ def _valid(kind: TypeAdapter[Any], value: object, name: str) -> Any:
 
 def page_of(words: Mapping[str, Any]) -> Page:
     """Return which hits are asked for. Raises programs.BadRequest."""
-    k = programs.read_k(str(words.get("k", 10)))
+    k = programs.read_k(str(fields.whole(words.get("k", 10))))
     if "after" not in words:
         return Page(k=k)
     try:

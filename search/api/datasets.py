@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -113,9 +113,10 @@ def change_dataset(request: HttpRequest, slug: Slug, body: DatasetChange) -> dic
     """Change the name, the description, whether it is public, or the groups that see it. Its slug stays."""
     found = own_dataset(request, slug)
     groups = None if body.groups is None else _groups(request, body.groups)
-    for field, value in body.dict(exclude_none=True, exclude={"groups"}).items():
+    changes = body.dict(exclude_none=True, exclude={"groups"})
+    for field, value in changes.items():
         setattr(found, field, value)
-    _save(found, groups, request)
+    _save(found, groups, request, only=changes)
     return _told(request, [found])[0]
 
 
@@ -154,11 +155,14 @@ def _groups(request: HttpRequest, names: Sequence[str]) -> list[Group]:
     return list(offered.values())
 
 
-def _save(dataset: Dataset, groups: list[Group] | None, request: HttpRequest) -> None:
+def _save(
+    dataset: Dataset, groups: list[Group] | None, request: HttpRequest, only: Collection[str] | None = None
+) -> None:
+    """Keep a dataset. only: the fields that are changed, for others may change the rest meanwhile."""
     dataset.name = dataset.name.strip()
     try:
         with transaction.atomic():
-            dataset.save()
+            dataset.save(update_fields=only)
             if groups is not None:
                 sharing.share(dataset, groups, request.user)
     except IntegrityError as error:

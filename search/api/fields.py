@@ -22,12 +22,12 @@ Split = Literal["none", "train", "val", "test"]
 Status = Literal["pending", "ready", "refused"]
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """Return 7 for 7.0: JSON has one kind of number, and some programs write every one with a point."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WHOLE = BeforeValidator(_whole)
+WHOLE = BeforeValidator(whole)
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
 Cursor = Annotated[
     int | None, Query(None, ge=0, le=LARGEST_ID, description="`next_cursor` of the page before; none for the first.")

@@ -57,7 +57,9 @@ class VectorOut(Schema):
 class Filters(Schema):
     """Which images of a dataset; what is left out filters nothing."""
 
-    name: fields.Text = Field("", description="What is part of the name, in any case of letters.")
+    name: fields.Text = Field(
+        "", description="What is part of the source, its name among its folders, in any case of letters."
+    )
     label: fields.Text = ""
     tag: fields.Text = ""
     status: fields.Status | None = None

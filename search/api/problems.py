@@ -132,7 +132,12 @@ def _of_http_error(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _of_refusal(request: HttpRequest, error: Any) -> HttpResponse:
-    return problem(422, error.code, error.reason)
+    return problem(status_of(error.code), error.code, error.reason)
+
+
+def status_of(code: str) -> int:
+    """Return the status of a refused picture."""
+    return 413 if code == "too_large_file" else 422
 
 
 def _of_unreadable(request: HttpRequest, error: Any) -> HttpResponse:

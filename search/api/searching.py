@@ -13,6 +13,7 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import Router
 
 from embeddings.encoder import EncoderDamaged, EncoderMissing
+from search.api import fields
 from search.api.access import ANYBODY, READING, no_image
 from search.api.asking import FIELDS, LISTS, SearchOut, filters_of, images_of, numbers_of, page_of, page_text
 from search.api.problems import Problem, refusals
@@ -34,6 +35,7 @@ _BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "properties": {"image": {"type": "string", "format": "binary"}, **FIELDS},
+                    "additionalProperties": False,
                 }
             },
             JSON: {
@@ -43,6 +45,7 @@ _BODY: dict[str, Any] = {
                         "image": {"type": "string", "format": "byte", "description": "The picture, base64."},
                         **FIELDS,
                     },
+                    "additionalProperties": False,
                 }
             },
         },
@@ -50,6 +53,7 @@ _BODY: dict[str, Any] = {
     **ANYBODY,
 }
 Words = Mapping[str, Any]
+_NAMES = {*FIELDS, "image", "csrfmiddlewaretoken"}
 
 
 @router.post(
@@ -120,7 +124,11 @@ def _words(request: HttpRequest) -> Words:
         raise Problem(400, "bad_request", f"The body is no JSON: {error}.") from error
     if not isinstance(words, dict):
         raise Problem(400, "bad_request", "The body must be a JSON object.")
-    return {name: value for name, value in words.items() if value not in (None, "", [])}
+    said = {name: value for name, value in words.items() if value not in (None, "", [])}
+    if unknown := said.keys() - _NAMES:  # a filter that is misspelt would let everything answer
+        names = ", ".join(sorted(FIELDS))
+        raise Problem(400, "unknown_field", f"There is no field {min(unknown)[:100]!r}. There are: image, {names}.")
+    return said
 
 
 def _of_form(request: HttpRequest) -> dict[str, Any]:
@@ -149,7 +157,7 @@ def _picture(request: HttpRequest, words: Words) -> bytes:
 
 def _image(request: HttpRequest, image_id: object) -> Image:
     try:
-        pk = int(str(image_id))  # from a form it comes as text
+        pk = int(str(fields.whole(image_id)))  # from a form it comes as text
     except ValueError:
         pk = 0
     image = visible_images(request.user).filter(pk=pk).first()

@@ -21,7 +21,7 @@ from embeddings.images import RefusedImage
 from search.api.access import WRITING, own_dataset
 from search.api.fields import ImageOut, Label, Slug, Split, image_out
 from search.api.images import router
-from search.api.problems import Problem, problem, refusals
+from search.api.problems import Problem, problem, refusals, status_of
 from search.ingest import adding
 from search.ingest.errors import DatasetDeleted
 from search.models import Dataset
@@ -92,7 +92,7 @@ def _add(dataset: Dataset, name: str, content: bytes, fields: UploadIn) -> tuple
     try:
         added = adding.add(dataset, name, content, job=None, label=fields.label, split=fields.split)
     except RefusedImage as error:
-        raise Problem(413 if error.code == "too_large_file" else 422, error.code, error.reason) from error
+        raise Problem(status_of(error.code), error.code, error.reason) from error
     except DatasetDeleted as error:
         raise Problem(404, "not_found", str(error)) from error
     return 201 if added.is_new else 200, {**image_out(added.image), "is_new": added.is_new}

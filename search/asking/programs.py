@@ -51,8 +51,9 @@ class Result:
         return Page(k=page.k, offset=page.offset + page.k, after=Place(hits[-1].distance, hits[-1].id))
 
     def as_json(self) -> dict[str, Any]:
+        has_similarity = self.encoder.distance == Encoder.Distance.COSINE
         return {
-            "hits": [hit.as_json() for hit in self.answer.hits],
+            "hits": [hit.as_json(has_similarity=has_similarity) for hit in self.answer.hits],
             "exact": self.answer.exact,
             "encoder": self.encoder.name,
             # Of each hit, in their order; null where nothing is known.

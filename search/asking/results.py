@@ -108,7 +108,9 @@ class Results:
     def is_without_find(self) -> bool:
         """Whether it is known that not even the nearest image may be called similar."""
         no_find = all(one and not one.is_similar for one in self.worths)
-        return bool(self.worths) and no_find and not self.page.offset and not self.has_copies
+        # In another order the nearest ones need not be among those that are shown.
+        is_nearest = not self.page.offset and not self.page.sort
+        return bool(self.worths) and no_find and is_nearest and not self.has_copies
 
     @property
     def ends_at_a_distance(self) -> bool:

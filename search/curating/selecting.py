@@ -45,9 +45,7 @@ def may_delete(user: AbstractBaseUser | AnonymousUser, dataset: Dataset) -> bool
     """Return whether a user may delete a dataset: its owner, and those who may delete datasets in the admin."""
     if not user.is_authenticated:
         return False
-    return dataset.owner_id == user.pk or (
-        isinstance(user, PermissionsMixin) and user.has_perm("search.delete_dataset")
-    )
+    return dataset.owner_id == user.pk or trash.may_delete_all(user)
 
 
 def label(image_ids: Sequence[int], text: str, user: AbstractBaseUser | AnonymousUser) -> dict[int, str]:

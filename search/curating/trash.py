@@ -65,8 +65,16 @@ def datasets_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Dataset]:
     deleted = Dataset.everything.filter(trashed_at__isnull=False, trash_of=None).order_by("-trashed_at")
     if not user.is_authenticated:
         return deleted.none()
-    may_delete_all = isinstance(user, PermissionsMixin) and user.has_perm("search.delete_dataset")
-    return deleted if may_delete_all else deleted.filter(owner_id=user.pk)
+    return deleted if may_delete_all(user) else deleted.filter(owner_id=user.pk)
+
+
+def may_delete_all(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether a user may delete, and take back, whatever dataset: staff alone, as in the admin."""
+    return (
+        isinstance(user, PermissionsMixin)
+        and getattr(user, "is_staff", False)
+        and user.has_perm("search.delete_dataset")
+    )
 
 
 def restore_dataset(dataset: Dataset) -> Dataset:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from embeddings.evaluation.ranking import Struck, same
 from search.models import Dataset, Image
 from search.models.galleries import bits_of
+from search.work import jobs
 
 # By choosing no split, one chooses all of a dataset.
 ALL = "all"
@@ -61,8 +62,8 @@ class Protocol:
     def as_parameters(self) -> dict[str, Any]:
         """Return it as it is kept, for people and for whoever carries it out."""
         return {
-            "dataset": self.dataset.name,
-            "queries_dataset": self.queries_dataset.name,
+            **jobs.of_dataset(self.dataset),
+            **jobs.of_dataset(self.queries_dataset, "queries_dataset"),
             "queries_split": self.queries_split,
             "gallery_split": self.gallery_split,
             "max_queries": self.max_queries,
@@ -72,7 +73,7 @@ class Protocol:
 
 def from_parameters(parameters: dict[str, Any]) -> Protocol:
     """Return the protocol of a job. Raises CannotEvaluate where a dataset is gone."""
-    known = {name: Dataset.objects.filter(name=parameters[name]).first() for name in ("dataset", "queries_dataset")}
+    known = {name: jobs.dataset_in(parameters, name) for name in ("dataset", "queries_dataset")}
     for name, dataset in known.items():
         if dataset is None:
             raise CannotEvaluate(f"The dataset {parameters[name]} is gone.")

@@ -64,7 +64,15 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             with transaction.atomic():
                 saved: Dataset = super().save(commit=False)
-                saved.save()
+                # Others may change the rest meanwhile.
+                columns = {
+                    "name": "name",
+                    "description": "description",
+                    "is_public": "is_public",
+                    "owner_name": "owner",
+                }
+                changed = [columns[name] for name in self.changed_data if name in columns]
+                saved.save(update_fields=changed if saved.pk else None)
                 share(saved, self.cleaned_data["groups"], self._user)
         except IntegrityError as error:
             raise ValidationError(_("There is a dataset of this name already."), "unique") from error

@@ -37,7 +37,7 @@ def run(request: Request, bars: Bars) -> Report:
     dataset, is_new = requests.dataset_of(request)
     found = in_place_library.Library(dataset.pk, source.folders) if request.in_place else None
     plan = rows.Plan(dataset=dataset, source=source, rule=of_files(rule), split=request.split, in_place_library=found)
-    job = jobs.begin(Job.Kind.IMPORT, request.as_parameters(), request.owner)
+    job = jobs.begin(Job.Kind.IMPORT, request.as_parameters() | jobs.of_dataset(dataset), request.owner)
     with _failing_with(job, dataset if is_new else None), _local_workers(request, encoder) as local:
         tally = _read(plan, job, encoder, local, bars)
         check_tally(tally, source, rule)

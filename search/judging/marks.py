@@ -1,4 +1,4 @@
-"""Marks of searches: kept once, forgotten again, and read as judged searches to learn from."""
+"""Marks of searches: kept once, and read as judged searches to learn from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from embeddings import judged_pairs
-from embeddings.judged_pairs import Judged, Pairs
+from embeddings.judged_pairs import Judged
 from search.curating.holding import hold_those_of
 from search.models import Dataset, Image, Mark
 
@@ -91,11 +90,6 @@ def _visible(image_ids: Sequence[int], user: Visitor) -> set[int]:
     return set(visible.order_by("pk").select_for_update(no_key=True, of=("self",)).values_list("pk", flat=True))
 
 
-def forget(search: uuid.UUID) -> int:
-    """Drop the marks of one search and return how many there were."""
-    return Mark.objects.filter(search=search).delete()[0]
-
-
 def searches(dataset: Dataset | None = None) -> list[Judged]:
     """Return the judged searches, oldest first; with a dataset, what was said of its images."""
     rows = Mark.objects.order_by("pk")
@@ -108,8 +102,3 @@ def searches(dataset: Dataset | None = None) -> list[Judged]:
         Judged(queries=tuple(queries), positives=tuple(positives), negatives=tuple(negatives))
         for queries, positives, negatives in found.values()
     ]
-
-
-def pairs(dataset: Dataset | None = None) -> tuple[Pairs, Pairs]:
-    """Return the ids of images that are alike and of those that are unlike, as `judged_pairs.pairs` tells them."""
-    return judged_pairs.pairs(searches(dataset))

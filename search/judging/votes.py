@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from embeddings.evaluation.proportions import wilson
 from search.models import Dataset, Encoder, Vote
@@ -60,13 +60,9 @@ def cast(
     return vote
 
 
-def tally(dataset: Dataset | None, user: Visitor) -> list[Tally]:
-    """Count the votes of each encoder that was shown, the largest share first.
-
-    Counted are votes on a dataset, or on all: those that this user may see, and votes on everything visible.
-    """
-    visible = Q(dataset__in=Dataset.objects.visible_to(user))
-    votes = Vote.objects.filter(visible, dataset=dataset) if dataset else Vote.objects.filter(visible | Q(dataset=None))
+def tally(dataset: Dataset, user: Visitor) -> list[Tally]:
+    """Count the votes on a dataset for each encoder that was shown, the largest share first; on hidden ones none."""
+    votes = Vote.objects.filter(dataset=dataset, dataset__in=Dataset.objects.visible_to(user))
     shown = _counts(votes.values_list("encoders"))
     won = _counts(votes.exclude(winner=None).values_list("winner"))
     equal = _counts(votes.filter(winner=None).values_list("encoders"))

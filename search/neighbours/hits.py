@@ -70,14 +70,14 @@ class Hit:
     def picture_url(self) -> str:
         return _address("picture", self.id, self.sha256[:12])
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, *, has_similarity: bool = True) -> dict[str, Any]:
         return {
             "id": self.id,
             "source": self.source,
             "label": self.label,
             "dataset": self.dataset,
             "distance": round(self.distance, 6),
-            "similarity": round(self.similarity, 6),
+            "similarity": round(self.similarity, 6) if has_similarity else None,
             "url": self.url,
             "thumbnail_url": self.thumbnail_url,
         }

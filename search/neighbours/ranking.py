@@ -90,13 +90,15 @@ def _through_index(
     after: Place | None,
 ) -> list[Row]:
     """Return the rows of a page, or fewer where the walk ended before its end."""
+    # This walk may find, before the place, what that of the page before has passed by: a page more makes up for it.
+    n_rows = depth if after is None else min(2 * depth - offset, MOST_LOOKED_AT)
     for n_looked_at in walk.efforts(depth):
-        walked = _by_index(vector, encoder, scope, walk, depth, n_looked_at)
+        walked = _by_index(vector, encoder, scope, walk, n_rows, n_looked_at)
         if len(walked) >= depth:
             break
     else:
         return []
-    rows = _with_small_datasets(walked, vector, encoder, scope, walk.small_dataset_ids, depth)
+    rows = _with_small_datasets(walked, vector, encoder, scope, walk.small_dataset_ids, n_rows)
     if after is None:
         return rows[offset:]
     return [row for row in rows if (row[DISTANCE], row[0]) > after][: depth - offset]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 from django.db import connection
+from django.utils import timezone
 
 from search.models import Encoder
 from search.neighbours.counting import sizes
@@ -24,8 +25,8 @@ _CONDITIONS = {
     "orientation": "sign(scoped.width - scoped.height) = %(orientation)s",
     "min_edge": "greatest(scoped.width, scoped.height) >= %(min_edge)s",
     "max_edge": "greatest(scoped.width, scoped.height) <= %(max_edge)s",
-    "added_from": "scoped.created_at >= %(added_from)s::date",
-    "added_to": "scoped.created_at < %(added_to)s::date + 1",
+    "added_from": "scoped.created_at >= %(added_from)s",
+    "added_to": "scoped.created_at < %(added_to)s",
     "words": "concat_ws(' ', scoped.source, scoped.label, array_to_string(scoped.tags, ' ')) ILIKE ALL(%(words)s)",
 }
 
@@ -42,7 +43,7 @@ class Scope:
     orientation: Orientation = ""
     min_edge: int | None = None  # of the longer side, in pixels
     max_edge: int | None = None
-    added_from: date | None = None
+    added_from: date | None = None  # days begin in the time zone of the site, in which pages tell them
     added_to: date | None = None  # that day included
     words: tuple[str, ...] = ()  # each of which is in the source, the label or a tag, in any case of letters
     max_distance: float | None = None
@@ -137,10 +138,18 @@ def parameters(scope: Scope) -> dict[str, Any]:
         "orientation": _SIGNS.get(scope.orientation),
         "min_edge": scope.min_edge,
         "max_edge": scope.max_edge,
-        "added_from": scope.added_from,
-        "added_to": scope.added_to,
+        "added_from": scope.added_from and _beginning(scope.added_from),
+        "added_to": scope.added_to and _beginning(scope.added_to, days_later=1),
         "words": [f"%{_escaped(word)}%" for word in scope.words],
     }
+
+
+def _beginning(day: date, days_later: int = 0) -> datetime:
+    """Return when a day begins, or one after it; of days at the ends of all time that of the ends."""
+    try:
+        return timezone.make_aware(datetime.combine(day + timedelta(days=days_later), time.min))
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if day.year > MINYEAR else datetime.min.replace(tzinfo=UTC)
 
 
 def _escaped(word: str) -> str:

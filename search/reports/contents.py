@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
@@ -227,7 +227,10 @@ def _refused(counted: dict[str, int]) -> list[tuple[str, str, int]]:
 
 def _refusals(dataset: Dataset) -> list[tuple[str, str, int]]:
     """Count what imports into the dataset did not take at all, by the code of the reason."""
-    of_dataset = Job.objects.filter(kind=Job.Kind.IMPORT, parameters__dataset=dataset.name)
+    # Older jobs know the name alone, which another dataset may have had before.
+    by_name = Q(parameters__dataset=dataset.name, started_at__gte=dataset.created_at)
+    is_its = Q(parameters__dataset_id=dataset.pk) | by_name & ~Q(parameters__has_key="dataset_id")
+    of_dataset = Job.objects.filter(is_its, kind=Job.Kind.IMPORT)
     rows = Refusal.objects.filter(job__in=of_dataset).order_by().values_list("code").annotate(n=Count("pk"))
     return [("", code, n) for code, n in rows.order_by("-n", "code")]
 

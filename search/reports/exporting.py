@@ -17,6 +17,7 @@ from search.language.numbers import localised
 from search.models import Evaluation
 from search.reports import drawing
 from search.reports.plots import N_COLOURS, Plot
+from search.reports.showing import still_there
 from search.text import counted
 
 STYLES = ("css/base.css", "css/pages.css", "css/evaluation.css")
@@ -91,6 +92,11 @@ def evaluation(one: Evaluation) -> dict[str, Any]:
     """Return an evaluation for programs, without what only a page draws."""
     details, latency = one.details, one.latency
     times = ("decode", "encode", "search")
+    contradicted, leaking = details.get("contradictions", []), details.get("leaks", {}).get("pairs", [])
+    named = {row["image"] for row in contradicted} | {image_id for pair in leaking for image_id in pair}
+    there = set(still_there(one, named).values_list("pk", flat=True))
+    contradicted = [row for row in contradicted if row["image"] in there]
+    leaking = [pair for pair in leaking if there.issuperset(pair)]
     return {
         "encoder": one.encoder.name,
         "dataset": one.dataset.slug,
@@ -104,13 +110,14 @@ def evaluation(one: Evaluation) -> dict[str, Any]:
         "bytes_per_image": latency.get("bytes_per_image"),
         "machine": {name: latency[name] for name in ("processor", "cores", "threads", "load", "system", "exact_up_to")},
         "agreement": details["agreement"],
-        "index": details["audit"],
+        # How many vectors an index has, those of private datasets among them, is nobody's business.
+        "index": details["audit"] and {name: one for name, one in details["audit"].items() if name != "n_vectors"},
         "left_out": details["left_out"],
         "learnt_from": details["learnt_from"],
         **({"why_no_figures": details["why_no_figures"]} if "why_no_figures" in details else {}),
         "classes": details.get("classes", []),
-        "leaks": details.get("leaks"),
-        "contradictions": details.get("contradictions", []),
+        "leaks": details.get("leaks") and {**details["leaks"], "pairs": leaking},
+        "contradictions": contradicted,
         "calibration": details["calibration"],
         "evaluation": one.pk,
         "url": one.get_absolute_url(),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -103,7 +105,7 @@ class Shown:
 def show(evaluation: Evaluation) -> Shown:
     """Return what a page shows, with the images that are still there."""
     details = evaluation.details
-    images = _images(details)
+    images = _images(evaluation)
     headlines = [_figure(evaluation, name) for name in HEADLINES if name in evaluation.metrics]
     ranks = [name.partition("@")[2] for name in evaluation.metrics if name.startswith("precision@")]
     return Shown(
@@ -159,15 +161,25 @@ def _plots(evaluation: Evaluation) -> list[Plot]:
     return plots
 
 
-def _images(details: dict[str, Any]) -> dict[int, Image]:
-    """Return the images that an evaluation speaks of, in one statement, with what a page needs of them."""
+def _images(evaluation: Evaluation) -> dict[int, Image]:
+    """Return the images that an evaluation speaks of, in one statement, with what a page needs of them.
+
+    Those that have left its datasets since may be nobody's business any more.
+    """
+    details = evaluation.details
     rows = [row for name in ("worst", "drawn") for row in details.get("collage", {}).get(name, [])]
     ids = {one["image"] for row in rows for one in [row, *row["neighbours"]]}
     ids |= {one["image"] for one in details.get("contradictions", [])}
     ids |= {one for pair in details.get("leaks", {}).get("pairs", []) for one in pair}
     ids |= {point[0] for point in details.get("map", {}).get("points", [])}
     needed = ("source", "label", "width", "height", "thumbnail", "sha256", "status", "dataset_id")
-    return {image.pk: image for image in Image.objects.filter(pk__in=ids).only(*needed)}
+    return {image.pk: image for image in still_there(evaluation, ids).only(*needed)}
+
+
+def still_there(evaluation: Evaluation, image_ids: Iterable[int]) -> QuerySet[Image]:
+    """Return those of the images that are in the datasets of an evaluation still."""
+    dataset_ids = {evaluation.dataset_id, evaluation.queries_dataset_id}
+    return Image.objects.filter(pk__in=list(image_ids), dataset__in=dataset_ids)
 
 
 def _asked(details: dict[str, Any], kind: str, images: dict[int, Image]) -> list[Asked]:

@@ -136,12 +136,21 @@ def _checked(dataset: Dataset, image_ids: Sequence[int], user: AbstractBaseUser 
     if not own.filter(pk=dataset.pk).exists():
         raise NotAllowed
     theirs = set(own.filter(pk__in={image.dataset_id for image in images.values()}).values_list("pk", flat=True))
-    ends = {pk for row in _pairs_among(dataset, wanted) for pk in (row.first_id, row.second_id)}
+    found = [(row.first_id, row.second_id) for row in _pairs_among(dataset, wanted)]
     if len(wanted) < 2 or any(pk not in images or images[pk].dataset_id not in theirs for pk in wanted):
         raise GroupChanged
-    if not ends.issuperset(wanted):
+    if len(wanted) != len(_reached(wanted[0], found)):  # nobody has compared all of them
         raise GroupChanged
     return [images[pk] for pk in wanted]
+
+
+def _reached(image_id: int, pairs: list[tuple[int, int]]) -> set[int]:
+    """Return the images that hang together with one of them by pairs, that one too."""
+    reached, n_before = {image_id}, 0
+    while len(reached) > n_before:
+        n_before = len(reached)
+        reached |= {pk for pair in pairs if not reached.isdisjoint(pair) for pk in pair}
+    return reached
 
 
 def _merge(kept: Image, others: list[Image], label: str | None) -> dict[str, Any]:

@@ -146,15 +146,18 @@ def _same_file(gallery: Gallery) -> list[Pair]:
 def by_hash(gallery: Gallery, tell: Tell) -> dict[Pair, int]:
     """Return the pairs whose hashes are likely ones, each with its bits; plain pictures, whose hash says nothing, none.
 
-    Of images with equal hashes each is paired with the first, and pairs of different hashes are pairs of their firsts.
+    Of images with equal hashes each is paired with the first, and pairs of different hashes are pairs of their firsts:
+    those of the dataset itself come before those of others.
     """
     tell("hashes", 0, 1)
     ones = np.bitwise_count(gallery.phashes)
     tells = np.flatnonzero((ones >= FEWEST_ONES) & (ones <= hashes.N_BITS - FEWEST_ONES))
+    tells = tells[np.argsort(~gallery.is_home[tells], kind="stable")]
     different, firsts, which = np.unique(gallery.phashes[tells], return_index=True, return_inverse=True)
     ids, first_ids = gallery.ids[tells], gallery.ids[tells][firsts]
     is_other = ids != first_ids[which]
-    found = dict.fromkeys(zip(first_ids[which[is_other]].tolist(), ids[is_other].tolist(), strict=True), 0)
+    equal = np.sort(np.stack((first_ids[which[is_other]], ids[is_other])), axis=0)
+    found = dict.fromkeys(zip(*equal.tolist(), strict=True), 0)
     near = hashes.pairs_within(different, LIKELY_BITS)
     ends = np.stack((first_ids[near.first], first_ids[near.second]))
     found |= zip(zip(ends.min(0).tolist(), ends.max(0).tolist(), strict=True), near.n_bits.tolist(), strict=True)

@@ -16,6 +16,7 @@ from search import encoders, vectors
 from search.models import Dataset, Encoder, Job
 from search.training import feedback
 from search.training.dividing import CannotTrain, Divided, labelled, unlabelled
+from search.work import jobs
 
 Method = Literal["discriminant", "pca", "centring"]
 FAMILY = "linear_head"
@@ -44,7 +45,7 @@ def as_parameters(request: HeadRequest) -> dict[str, Any]:
     """Return a request as the parameters of a job, for people and for whoever carries it out."""
     return {
         "preset": PRESET,
-        "dataset": request.dataset.name,
+        **jobs.of_dataset(request.dataset),
         "backbone": request.backbone.name,
         "name": request.name,
         "method": request.method,
@@ -57,7 +58,7 @@ def as_parameters(request: HeadRequest) -> dict[str, Any]:
 
 def from_parameters(parameters: dict[str, Any]) -> HeadRequest:
     """Return the request of a job. Raises CannotTrain where its dataset is gone, encoders.NoEncoder."""
-    dataset = Dataset.objects.filter(name=parameters["dataset"]).first()
+    dataset = jobs.dataset_in(parameters)
     if dataset is None:
         raise CannotTrain(f"The dataset {parameters['dataset']} is gone.")
     return HeadRequest(
@@ -94,7 +95,7 @@ def fit(request: HeadRequest, job: Job) -> Fitted:
         head, facts = _fit(request, data, _stored(request, data))
     except heads.CannotFit as error:
         raise CannotTrain(f"Nothing can be fitted: {error}.") from error
-    facts |= {"dataset": request.dataset.name, "n_images": len(data.ids)}
+    facts |= {**jobs.of_dataset(request.dataset), "n_images": len(data.ids)}
     facts |= {"n_classes": data.n_classes} if data.n_classes > 1 else {}
     facts |= {"method": request.method, "dim": head.dim, "seed": request.seed, "data_sha256": data.digest}
     spec = EncoderSpec(

@@ -67,7 +67,11 @@ def begin_network(request: Wanted) -> Job:
     config = _config(request)
     data = _data(request, config)
     config = replace(config, data_sha256=data.digest)
-    parameters: dict[str, Any] = {"preset": request.preset, "dataset": request.dataset.name, "name": request.name}
+    parameters: dict[str, Any] = {
+        "preset": request.preset,
+        **jobs.of_dataset(request.dataset),
+        "name": request.name,
+    }
     parameters |= {"backbone": config.backbone, "epochs": config.epochs, "dim": config.dim, "loss": config.loss}
     job = jobs.begin(
         Job.Kind.TRAIN,

@@ -28,6 +28,8 @@ from search.work.progress import Bars
 _STOPPED = 3
 _SECONDS_BETWEEN_LOOKS = 1.0
 _MEASURES = {"valid_map": "mAP", "valid_accuracy": "accuracy", "valid_loss": "validation loss"}
+# "dataset_id" is missing in the jobs of older versions.
+_LEARNT = ("preset", "dataset", "dataset_id", "n_images", "n_classes", "seed", "data_sha256")
 _TESTED = ("test_accuracy", "n_tested")
 
 
@@ -154,9 +156,7 @@ def _install(job: Job, folder: Path) -> Encoder:
         shutil.rmtree(draft, ignore_errors=True)  # of a try that was killed, or had no room
         shutil.copytree(folder / "encoder", draft)
         draft.rename(home)
-    facts = {
-        name: job.parameters[name] for name in ("preset", "dataset", "n_images", "n_classes", "seed", "data_sha256")
-    }
+    facts = {name: job.parameters[name] for name in _LEARNT if name in job.parameters}
     job.refresh_from_db(fields=["progress"])
     history = job.progress.get("history", [])
     tested = {name: job.progress[name] for name in _TESTED if name in job.progress}
@@ -199,7 +199,7 @@ def reconstructions(job: Job) -> Path | None:
 
 def dataset_of(job: Job) -> Dataset | None:
     """Return the dataset that a training learnt from, or None where it is gone."""
-    return Dataset.objects.filter(name=job.parameters["dataset"]).first()
+    return jobs.dataset_in(job.parameters)
 
 
 @contextlib.contextmanager

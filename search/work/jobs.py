@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from search.models import Image, Job, JobLine
+from search.models import Dataset, Image, Job, JobLine
 from search.text import storable
 
 if TYPE_CHECKING:
@@ -53,6 +53,18 @@ class Standing:
     n_pending: int
     n_ready: int
     n_refused: int
+
+
+def of_dataset(dataset: Dataset, name: str = "dataset") -> dict[str, Any]:
+    """Return what the parameters of a job keep of a dataset: its name for people, which may change, and its id."""
+    return {name: dataset.name, f"{name}_id": dataset.pk}
+
+
+def dataset_in(parameters: Mapping[str, Any], name: str = "dataset") -> Dataset | None:
+    """Return the dataset that parameters name; None where it is gone. Old ones have no id."""
+    if f"{name}_id" in parameters:
+        return Dataset.objects.filter(pk=parameters[f"{name}_id"]).first()
+    return Dataset.objects.filter(name=parameters[name]).first()
 
 
 def begin(kind: str, parameters: dict[str, Any], owner: Any = None) -> Job:

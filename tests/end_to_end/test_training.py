@@ -31,12 +31,13 @@ def state_of(site: Site, job: int) -> str:
 @pytest.mark.thorough
 def test_a_network_is_trained_killed_gone_on_with_and_searched_with(site: Site, pictures: Path) -> None:
     command = [sys.executable, "manage.py", "train_encoder", *QUICK, "--name", "tiny", "--epochs", "12"]
+    before = set((site.var / "runs").glob("*/state.json"))  # other tests leave theirs
     with subprocess.Popen(
         command, cwd=ROOT, env=site.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as training:
-        wait_for(lambda: list((site.var / "runs").glob("*/state.json")), "the first epoch")
+        wait_for(lambda: set((site.var / "runs").glob("*/state.json")) - before, "the first epoch")
         training.send_signal(signal.SIGKILL)
-    (run,) = (site.var / "runs").glob("*/state.json")
+    (run,) = set((site.var / "runs").glob("*/state.json")) - before
     site.sql("UPDATE search_job SET heartbeat_at = '2020-01-01'")
     report = site.manage_json("train_encoder", "--resume", run.parent.name)
     assert (report["encoder"], report["dim"], report["embedded"]) == ("tiny", 8, 162)

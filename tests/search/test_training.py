@@ -279,6 +279,14 @@ def test_a_head_without_a_row_leaves_no_files(
     assert train(capsys, name="warmth")["encoder"] == "warmth"
 
 
+def test_a_name_tells_nothing_of_a_private_dataset(colours: list[Image]) -> None:
+    dataset = Dataset.objects.get()
+    Dataset.objects.update(is_public=False)
+    dataset.refresh_from_db()
+    job = running.begin(Wanted(preset="linear-head", dataset=dataset))
+    assert job.parameters["name"] == f"colours-dataset-{dataset.pk}-head"
+
+
 def test_a_free_name_is_made_of_what_there_is(encoder: Encoder) -> None:
     assert running.free_name("", "Net-Ümlaut & Co-head") == "net-mlaut-co-head"
     with pytest.raises(CannotTrain):

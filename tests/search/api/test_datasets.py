@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
+from search.api import datasets
 from search.models import Dataset, Image
 from tests.search.api.conftest import Program
 
@@ -106,3 +108,18 @@ def test_a_deleted_dataset_lies_in_the_trash(
     assert asking.delete("/datasets/colours").status_code == 204
     assert asking.get("/datasets/colours").status_code == 404
     assert Dataset.everything.get(pk=dataset.pk).trashed_at is not None
+
+
+def test_a_change_leaves_alone_what_others_change_meanwhile(mine: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine.post("/datasets", name="Birds", is_public=True)
+    read = datasets.own_dataset
+
+    def slowly(*arguments: Any) -> Dataset:
+        found = read(*arguments)
+        Dataset.objects.filter(pk=found.pk).update(is_public=False, trashed_at=timezone.now())
+        return found
+
+    monkeypatch.setattr(datasets, "own_dataset", slowly)
+    mine.patch("/datasets/birds", description="of the garden")
+    kept = Dataset.everything.get(slug="birds")
+    assert (kept.description, kept.is_public, kept.trashed_at is None) == ("of the garden", False, False)

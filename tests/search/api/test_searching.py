@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image as Picture
 
+from embeddings.images import decoding
 from search.models import Dataset, Encoder, Image
 from tests.conftest import png
 from tests.pictures import huge_header_png, truncated_jpeg
@@ -285,3 +286,29 @@ def test_what_is_not_wanted_says_nothing_alone(client: Client, add_image: AddIma
 
 def _base64(colour: str) -> str:
     return base64.b64encode(png(colour)).decode()
+
+
+def test_a_field_that_there_is_not_is_told(client: Client, add_image: AddImage) -> None:
+    image = add_image("red")
+    for answer in (post_json(client, image_id=image.pk, label="warm"), post(client, image_id=image.pk, label="warm")):
+        assert (answer.status_code, answer.json()["code"]) == (400, "unknown_field")
+        assert "There is no field 'label'. There are: image, added_from" in answer.json()["detail"]
+
+
+def test_whole_numbers_may_have_a_point(client: Client, add_image: AddImage) -> None:
+    red, blue = add_image("red"), add_image("blue")
+    assert [hit["id"] for hit in post_json(client, image_id=float(red.pk), k=5.0).json()["hits"]] == [blue.pk]
+
+
+def test_distances_that_are_lengths_say_no_similarity(client: Client, add_image: AddImage) -> None:
+    add_image("red")
+    Encoder.objects.update(distance="l2")
+    (hit,) = post(client, png("darkred")).json()["hits"]
+    assert hit["similarity"] is None
+    assert hit["distance"] > 0
+
+
+def test_a_file_that_is_too_large_is_told_as_that(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MAX_FILE_BYTES", 50)
+    answer = post(client, png("red"))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large_file")

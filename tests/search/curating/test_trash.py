@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 
-from search.curating import trash
+from search.curating import selecting, trash
 from search.curating.moving import move
 from search.models import Dataset, Embedding, Image
 from search.neighbours import Scope, nearest
@@ -201,3 +201,14 @@ def test_a_storage_that_fails_once_keeps_no_other_files(
     assert trash.purge() == 3
     names = [file.name for image in images for file in (image.file, image.thumbnail)]
     assert [name for name in names if default_storage.exists(name)] == asked[:1]
+
+
+def test_only_staff_take_back_what_is_anothers(dataset: Dataset, django_user_model: type[User]) -> None:
+    trash.discard_dataset(dataset)
+    curator = django_user_model.objects.create_user("curator")
+    curator.user_permissions.add(Permission.objects.get(codename="delete_dataset"))
+    assert not trash.datasets_of(curator).exists()
+    assert not selecting.may_delete(curator, dataset)
+    curator.is_staff = True
+    assert trash.datasets_of(curator).get() == dataset
+    assert selecting.may_delete(curator, dataset)

@@ -251,3 +251,15 @@ def test_an_encoder_that_has_learnt_from_the_queries_is_said_to(
     assert "It has learnt from 12 of these queries" in capsys.readouterr().out
     call_command("compare_encoders", dataset="colours", stored=True)
     assert "colours has learnt from 12 of the queries, which flatters it." in capsys.readouterr().out
+
+
+def test_what_was_learnt_from_is_known_by_another_name_too(
+    colours: list[Image], capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = {"dataset": "Colours", "dataset_id": colours[0].dataset_id}
+    Encoder.objects.update(spec={"input_size": 32, "training": training})
+    Dataset.objects.update(name="Colors")
+    assert evaluate(capsys)["learnt_from"] == 20
+    Encoder.objects.update(spec={"input_size": 32, "training": training | {"dataset_id": 10**6}})
+    Dataset.objects.update(name="Colours")
+    assert evaluate(capsys)["learnt_from"] == 0

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.test import Client
 
+from search.curating import trash
 from search.evaluation import running
 from search.models import Dataset, Encoder, Evaluation, Image, IndexAudit, Job
 
@@ -100,6 +101,33 @@ def test_a_private_dataset_shows_through_nothing(
         assert client.get(address).status_code == 404
         assert admin_client.get(address).status_code == 200
     assert "Colours" not in client.get("/encoders/colours/").content.decode()
+
+
+@pytest.mark.parametrize("way", ["moved", "deleted"])
+def test_of_images_that_have_left_nothing_is_shown_that_they_have_become(
+    evaluation: Evaluation, muddled: list[Image], client: Client, way: str
+) -> None:
+    gone = muddled[3]
+    before = client.get(f"/api/v1/evaluations/{evaluation.pk}").json()["report"]["contradictions"]
+    assert gone.pk in {row["image"] for row in before}
+    if way == "moved":
+        Image.objects.filter(pk=gone.pk).update(dataset=Dataset.objects.create(name="Mine", is_public=False))
+    else:
+        trash.discard([gone.pk])
+    Image.objects.filter(pk=gone.pk).update(source="patient-smith.png", label="diagnosis")
+    page = client.get(f"/evaluations/{evaluation.pk}/").text
+    assert "patient-smith" not in page
+    assert "diagnosis" not in page
+    assert f"image={gone.pk}&quot;" not in page
+    report = client.get(f"/api/v1/evaluations/{evaluation.pk}").json()["report"]
+    assert gone.pk not in {row["image"] for row in report["contradictions"]}
+
+
+def test_nobody_is_told_how_many_vectors_an_index_has(evaluation: Evaluation, client: Client) -> None:
+    audit = {"recall": 1.0, "k": 10, "n_queries": 5, "n_vectors": 27, "exact_ms": 1.0, "index_ms": 1.0}
+    Evaluation.objects.update(details={**evaluation.details, "audit": audit})
+    index = client.get(f"/api/v1/evaluations/{evaluation.pk}").json()["report"]["index"]
+    assert index.keys() == audit.keys() - {"n_vectors"}
 
 
 def test_queries_of_a_private_dataset_keep_an_evaluation_private(

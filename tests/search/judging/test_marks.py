@@ -77,22 +77,6 @@ def test_a_search_has_no_more_marks_than_a_page_could_have(db: None) -> None:
         marks.keep(list(range(1, 102)), [], [], None)
 
 
-def test_a_forgotten_search_is_gone_and_others_stay(ids: list[int]) -> None:
-    marks.keep([ids[1]], [], [ids[0]], None)
-    marks.keep([ids[2]], [], [ids[0]], None)
-    search = Mark.objects.get(image=ids[1]).search
-    assert (marks.forget(search), marks.forget(search)) == (2, 0)
-    assert rows() == {(ids[0], 1, True), (ids[2], 1, False)}
-
-
-def test_marks_become_pairs_of_alike_and_unlike_images(ids: list[int]) -> None:
-    query, like, also, unlike, _ = ids
-    marks.keep([like, also], [unlike], [query], None)
-    alike, apart = marks.pairs()
-    assert alike.tolist() == [[query, like], [query, also], [like, also]]
-    assert apart.tolist() == [[query, unlike], [like, unlike], [also, unlike]]
-
-
 def test_of_a_dataset_only_what_was_said_of_its_images_counts(ids: list[int], add_image: AddImage) -> None:
     other = Dataset.objects.create(name="Other")
     marks.keep([ids[1], (far := add_image("green", dataset=other).pk)], [ids[3]], [ids[0]], None)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from search import indexing
 from search.models import Dataset, Encoder
 from search.neighbours import MAX_HITS, Scope, count, nearest, planning, ranking, sizes
+from search.neighbours.ranking import Place
 from tests.search.neighbours.drawn import DIM, fill, unit_vectors, walked
 
 
@@ -67,6 +68,26 @@ def test_pages_through_the_index_and_past_it_repeat_nothing(encoder: Encoder) ->
     assert len(ids) == len(set(ids))
     # What the walk for the first page passed by is on no later one.
     assert len(ids) >= 1490
+
+
+def test_what_the_walk_of_a_page_before_passed_by_makes_no_page_short(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = unit_vectors(1500)
+    scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))
+    indexing.build(encoder)
+    walk = ranking._by_index
+
+    def forgetful(*arguments: Any) -> list[ranking.Row]:
+        rows = walk(*arguments)
+        return [row for place, row in enumerate(rows) if place != 3] if len(rows) <= 25 else rows
+
+    monkeypatch.setattr(ranking, "_by_index", forgetful)
+    first = nearest(vectors[0], encoder, scope, k=23)
+    last = first.hits[21]
+    page = nearest(vectors[0], encoder, scope, k=24, offset=22, after=Place(last.distance, last.id))
+    assert not page.exact
+    assert len(page.hits) == 24
 
 
 def large_and_small(encoder: Encoder) -> tuple[NDArray[np.float32], Dataset, Dataset]:

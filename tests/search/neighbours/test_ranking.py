@@ -126,6 +126,18 @@ def test_images_are_filtered_by_the_day_they_were_added(encoder: Encoder) -> Non
     assert count(encoder, replace(everything, added_from=date(2024, 5, 18))) == 13
 
 
+def test_days_begin_in_the_time_zone_of_the_site(encoder: Encoder, settings: Any) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    dataset = fill(encoder, "a", unit_vectors(3))
+    Image.objects.update(created_at=datetime(2026, 11, 26, 23, 30, tzinfo=UTC))
+    everything = Scope(dataset_ids=(dataset.pk,))
+    for day, n in ((date(2026, 11, 27), 3), (date(2026, 11, 26), 0), (date.min, 0)):
+        assert count(encoder, replace(everything, added_from=day, added_to=day)) == n
+    for ends in ({"added_from": date.min}, {"added_to": date.max}, {"added_from": date.min, "added_to": date.max}):
+        assert count(encoder, replace(everything, **ends)) == 3
+    assert count(encoder, replace(everything, added_from=date.max)) == 0
+
+
 def test_a_scope_may_end_at_a_distance(encoder: Encoder) -> None:
     vectors = unit_vectors(200)
     scope = Scope(dataset_ids=(fill(encoder, "a", vectors).pk,))

@@ -103,6 +103,9 @@ def test_a_page_says_that_nothing_similar_was_found_and_shows_the_nearest(
     # The next page is a continuation and no verdict.
     more = client.get(f"/?image={mixed[0].pk}&dataset=colours&offset=24").content.decode()
     assert "Nothing really similar" not in more
+    # In another order the nearest ones need not be among those that are shown.
+    newest = client.get(f"/?image={mixed[0].pk}&dataset=colours&sort=newest").content.decode()
+    assert "Nothing really similar" not in newest
 
 
 def test_what_was_learnt_with_other_weights_is_not_said(

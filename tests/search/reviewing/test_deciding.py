@@ -176,3 +176,15 @@ def test_of_two_datasets_the_copy_in_one_goes(
     assert (dataset.images.count(), other.images.count()) == (1, 0)
     deciding.undo(review.batch, ann)
     assert (dataset.images.count(), other.images.count()) == (1, 1)
+
+
+def test_pairs_that_nobody_has_compared_are_no_group(
+    ann: User, dataset: Dataset, large: Image, small: Image, add_picture: AddPicture
+) -> None:
+    others = [add_picture(whole(8)), add_picture(whole(8).resize((160, 120)))]
+    look(dataset)
+    ids = [large.pk, small.pk, *(one.pk for one in others)]
+    assert len(groups(dataset, ann)) == 2
+    with pytest.raises(GroupChanged):
+        deciding.keep_best(dataset, large.pk, ids, ann)
+    assert dataset.images.count() == 4

@@ -83,6 +83,17 @@ def test_the_same_file_is_found_in_another_dataset_where_that_is_asked_for(
     assert frozenset(one.pk for one in elsewhere) not in pairs  # none of them is of the dataset
 
 
+def test_the_same_pictures_of_another_dataset_keep_no_pair_from_being_found(
+    dataset: Dataset, add_picture: AddPicture
+) -> None:
+    other = Dataset.objects.create(name="Other")
+    for place in (other, dataset):
+        add_picture(whole(), dataset=place), add_picture(whole().resize((160, 120)), dataset=place)
+    Embedding.objects.all().delete()
+    home = frozenset(dataset.images.values_list("pk", flat=True))
+    assert search(dataset)[home] == search(dataset, other)[home] == "same"
+
+
 def test_without_vectors_hashes_are_compared(dataset: Dataset, add_picture: AddPicture) -> None:
     add_picture(whole()), add_picture(whole().resize((160, 120)))
     Embedding.objects.all().delete()
