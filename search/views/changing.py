@@ -33,15 +33,32 @@ _Changed = Literal["label", "tags", "split", "dataset", "copies"]
 _MOST_TAGS = 20
 
 
+def _described(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    """Do what somebody has written in a field and pressed Enter for."""
+    if _written_label(request):
+        return _label(request, images)
+    if _tags(request):
+        return _tag(request, images)
+    messages.warning(request, _("Nothing was changed. Write a label or tags, or press one of the buttons."))
+    return back(request)
+
+
 def _label(request: HttpRequest, images: list[Image]) -> HttpResponse:
-    text = storable(request.POST.get("new_label", "")).strip()[:200]
+    text = _written_label(request)
+    if not text:
+        messages.warning(request, _("Write the label first."))
+        return back(request)
     before = selecting.label(_ids(images), text, request.user)
     n = len(before)
-    if text:
-        said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
-    else:
-        said = ngettext("%(n)d image has no label any more.", "%(n)d images have no label any more.", n)
+    said = ngettext("%(n)d image is labelled “%(label)s” now.", "%(n)d images are labelled “%(label)s” now.", n)
     return _told(request, "label", before, said % {"n": n, "label": text})
+
+
+def _unlabel(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    before = selecting.label(_ids(images), "", request.user)
+    n = len(before)
+    said = ngettext("%(n)d image has no label any more.", "%(n)d images have no label any more.", n)
+    return _told(request, "label", before, said % {"n": n})
 
 
 def _tag(request: HttpRequest, images: list[Image]) -> HttpResponse:
@@ -123,8 +140,8 @@ def _embed(request: HttpRequest, images: list[Image]) -> HttpResponse:
 
 
 CHANGES: dict[str, Callable[[HttpRequest, list[Image]], HttpResponse]] = {
-    "label": _label, "tag": _tag, "untag": _untag, "split": _split, "move": _move, "add": _add, "discard": _discard,
-    "embed": _embed,
+    "describe": _described, "label": _label, "unlabel": _unlabel, "tag": _tag, "untag": _untag, "split": _split,
+    "move": _move, "add": _add, "discard": _discard, "embed": _embed,
 }  # fmt: skip
 
 
@@ -149,10 +166,8 @@ def undo(request: HttpRequest) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest) -> HttpResponse:
     """Take images back that were deleted within the last day."""
-    texts = [one for text in request.POST.getlist("images") for one in text.split(",")]
-    ids = [int(text) for text in texts[:MOST_MATCHING] if IMAGE_ID.fullmatch(text)]
     try:
-        n = selecting.restore([pk for pk in ids if pk <= LARGEST_ID], request.user)
+        n = selecting.restore(_to_restore(request), request.user)
     except selecting.NotAllowed:
         messages.error(request, _("You may not change some of these images. Nothing was changed."))
     else:
@@ -161,6 +176,16 @@ def restore(request: HttpRequest) -> HttpResponse:
             said = _("None came back: they are gone for good, or there again already.")
         messages.success(request, said % {"n": n})
     return back_from_undo(request)
+
+
+def _to_restore(request: HttpRequest) -> list[int]:
+    """Return the images that a form names, or all that were deleted from the dataset that it names."""
+    if slug := storable(request.POST.get("all_of", "")):
+        of_dataset = selecting.datasets_of(request.user).filter(slug=slug)
+        return list(Image.objects.filter(dataset__trash_of__in=of_dataset).values_list("pk", flat=True))
+    texts = [one for text in request.POST.getlist("images") for one in text.split(",")]
+    ids = [int(text) for text in texts[:MOST_MATCHING] if IMAGE_ID.fullmatch(text)]
+    return [pk for pk in ids if pk <= LARGEST_ID]
 
 
 def _take_back(field: _Changed, before: dict[int, Any], user: AbstractBaseUser | AnonymousUser) -> int:
@@ -195,6 +220,10 @@ def _given_back(field: str, n: int) -> str:
 
 def _salt(field: str) -> str:
     return _UNDO if field == "label" else f"{_UNDO}.{field}"
+
+
+def _written_label(request: HttpRequest) -> str:
+    return storable(request.POST.get("new_label", "")).strip()[:200]
 
 
 def _tags(request: HttpRequest) -> list[str]:

@@ -107,6 +107,7 @@ def facts_of(shown: Job) -> dict[str, Any]:
     now = standing(shown)
     return {
         "job": shown,
+        "parameters": _parameters(shown),
         "standing": now,
         "refusals": shown.refusals.all()[:MAX_REFUSALS],
         "n_refusals": shown.refusals.count(),
@@ -121,6 +122,21 @@ def facts_of(shown: Job) -> dict[str, Any]:
         "evaluations": shown.evaluations.defer("details", "figures").select_related("encoder", "dataset"),
         "has_reconstructions": shown.kind == Job.Kind.TRAIN and runs.reconstructions(shown) is not None,
     }
+
+
+def _parameters(job: Job) -> list[tuple[str, Any]]:
+    """Return what a job was asked, as people call it; ids, and what only programs know, are left out."""
+    names = {
+        "also": _("Datasets beside it"), "backbone": _("Backbone"), "dataset": _("Dataset"), "datasets": _("Datasets"),
+        "encoder": _("Encoder"), "encoders": _("Encoders"), "epochs": _("Epochs"), "label": _("Label"),
+        "labels": _("Labels from"), "name": _("Name"), "path": _("Path"), "preset": _("Recipe"),
+        "protocol": _("Protocol"), "queries_dataset": _("Queries from"), "seed": _("Seed"), "split": _("Split"),
+    }  # fmt: skip
+    return [
+        (names.get(name, name), value)
+        for name, value in job.parameters.items()
+        if name != "way" and not name.endswith(("_id", "_ids"))
+    ]
 
 
 def _why_waiting() -> str:

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from embeddings.images import RefusedImage
 from search import encoders
@@ -70,9 +70,11 @@ def search(request: HtmxRequest) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def search_by_link(request: HtmxRequest) -> HttpResponse:
-    """Search with a picture that the server fetches from elsewhere."""
+    """Search with a picture that the server fetches from elsewhere. Who only looks is led to the start page."""
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("search"))
     form = LinkForm(request.POST, user=request.user)
     return _by_what_is_sent(request, form, lambda: [fetching.fetch(form.cleaned_data["link"])])
 

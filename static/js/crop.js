@@ -248,6 +248,7 @@ document.addEventListener("click", (event) => {
       ? [x * size[0], y * size[1], (x + width) * size[0], (y + height) * size[1]] : null;
     draw();
     search();
+    if (region.id === "crop-end") document.getElementById("crop-start").focus(); // the button that was pressed is gone
   }
 });
 

@@ -15,7 +15,7 @@ function send(files) {
   }
   const large = files.find((file) => file.size > limit);
   if (large) {
-    const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
+    const megabytes = (bytes) => (bytes / 1e6).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 });
     refuse(words("too-large", { size: megabytes(large.size), limit: megabytes(limit) }));
     return;
   }

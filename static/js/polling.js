@@ -5,3 +5,12 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = false;
   }
 });
+
+// How far a wide table was scrolled, by its id: what takes its place would begin at its edge.
+let scrolled = {};
+document.addEventListener("htmx:beforeSwap", () => {
+  scrolled = Object.fromEntries([...document.querySelectorAll(".table-frame[id]")].map((one) => [one.id, one.scrollLeft]));
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [id, left] of Object.entries(scrolled)) document.getElementById(id)?.scrollTo({ left });
+});

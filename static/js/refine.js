@@ -12,8 +12,41 @@ document.addEventListener("toggle", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => {
   if (!opened || !["main", "answer"].includes(event.detail.target.id)) return;
   const panel = document.querySelector(`details.panel[data-panel="${opened}"]`);
-  if (panel) panel.open = true;
+  if (!panel) return;
+  panel.open = true;
+  const field = focused && document.getElementById(focused);
+  if (field && panel.contains(field)) field.focus({ preventScroll: true });
 });
+
+// What had the focus in a panel has it again: while the panel was closed, nothing in it could take it.
+let focused = "";
+document.addEventListener("htmx:beforeSwap", (event) => {
+  focused = ["main", "answer"].includes(event.detail.target.id) && document.activeElement?.closest("details.panel[open]")
+    ? document.activeElement.id : "";
+});
+
+// Years are typed digit by digit, and each makes a date: it counts when the field is left, or Enter is pressed.
+let typed = null;
+const isDate = (event) => event.target.matches?.("#refine input[type=date]");
+document.addEventListener("keydown", (event) => {
+  if (!isDate(event)) return;
+  if (event.key === "Enter") settle();
+  else if (event.key !== "Tab" && event.key !== "Escape") typed ??= { field: event.target, changed: false };
+}, true);
+document.addEventListener("pointerdown", settle, true);
+document.addEventListener("focusout", (event) => {
+  if (isDate(event)) settle();
+}, true);
+document.addEventListener("change", (event) => {
+  if (typed?.field !== event.target) return;
+  event.stopPropagation();
+  typed.changed = true;
+}, true);
+function settle() {
+  const { field, changed } = typed ?? {};
+  typed = null;
+  if (changed && field.isConnected) field.dispatchEvent(new Event("change", { bubbles: true }));
+}
 
 // Its event comes later, perhaps when the results have been changed already.
 function close(panel) {

@@ -54,7 +54,7 @@ function go() {
 async function send(one) {
   const limit = Number(isArchive(one.file) ? form.dataset.maxArchiveBytes : form.dataset.maxBytes);
   if (one.file.size > limit) {
-    const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
+    const megabytes = (bytes) => (bytes / 1e6).toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1 });
     show(one, "refused", words("too-large", { size: megabytes(one.file.size), limit: megabytes(limit) }));
     return;
   }
@@ -67,7 +67,7 @@ async function send(one) {
     }
     show(one, answer.outcome, answer.reason, answer.image ?? answer.job);
   } catch (error) {
-    show(one, "refused", words(error.message === "failed" ? "failed" : "unreachable"));
+    show(one, "refused", words(error.message));
   }
 }
 
@@ -109,14 +109,31 @@ function token() {
   return body;
 }
 
+// As many files a minute as the server takes: those beyond wait for as long as it says, and go on.
+async function request(url, body, progress) {
+  for (;;) {
+    const answer = await requestOnce(url, body, progress);
+    if (!answer.wait) return answer;
+    progress?.(0);
+    await new Promise((resolve) => setTimeout(resolve, 1000 * answer.wait));
+  }
+}
+
 // Not fetch, which does not tell how much of a body is sent.
-function request(url, body, progress) {
+function requestOnce(url, body, progress) {
   return new Promise((resolve, reject) => {
     const asked = new XMLHttpRequest();
     asked.open("POST", url);
     asked.responseType = "json";
     asked.upload.onprogress = (event) => progress?.(event.loaded / (event.total || 1));
-    asked.onload = () => (asked.response ? resolve(asked.response) : reject(new Error("failed")));
+    asked.onload = () => {
+      const isElsewhere = new URL(asked.responseURL).pathname !== new URL(url, location.href).pathname;
+      if (asked.status === 429) resolve({ wait: Number(asked.getResponseHeader("Retry-After")) || 10 });
+      else if (isElsewhere || asked.status === 403) reject(new Error("signed-out"));
+      else if (asked.status === 507) reject(new Error("full"));
+      else if (asked.response) resolve(asked.response);
+      else reject(new Error("failed"));
+    };
     asked.onerror = () => reject(new Error("unreachable"));
     asked.send(body);
   });

@@ -66,6 +66,11 @@ function forget() {
   blobUrl = "";
 }
 
+// So that the same file can be chosen again; what else was chosen stays.
+function emptyFiles() {
+  for (const field of document.querySelectorAll("#id_picture, #id_camera")) field.value = "";
+}
+
 function isUpload(event) {
   // Where htmx swaps, `elt` is the target, and the form is found in the request.
   return ["upload", "by-link"].includes((event.detail.requestConfig?.elt ?? event.detail.elt).id);
@@ -73,7 +78,10 @@ function isUpload(event) {
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (["main", "answer"].includes(event.detail.target.id)) event.detail.target.setAttribute("aria-busy", "true");
-  if (isUpload(event)) say(words("searching"));
+  if (!isUpload(event)) return;
+  say(words("searching"));
+  // How far the server is with fetching a link nobody knows.
+  if (event.detail.elt.id === "by-link") document.getElementById("progress")?.removeAttribute("value");
 });
 
 document.addEventListener("htmx:xhr:progress", (event) => {
@@ -103,13 +111,28 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
   // A request that was broken off made room for the next, whose file stands in the form already.
-  if (isUpload(event) && event.detail.xhr.status) document.getElementById("upload")?.reset();
+  if (isUpload(event) && event.detail.xhr.status) emptyFiles();
 });
 
 document.addEventListener("htmx:sendError", () => {
   takeBack();
-  document.getElementById("upload")?.reset(); // so that the same file can be chosen again
+  emptyFiles();
   refuse(words("unreachable"));
+});
+
+// More results: who asked for them by a key goes on at the first new one.
+let [nBefore, hadFocus] = [0, false];
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "hits") return;
+  nBefore = event.detail.target.children.length;
+  hadFocus = Boolean(document.activeElement?.closest("#more"));
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target.id !== "hits") return;
+  const fresh = [...event.detail.target.children].slice(nBefore);
+  say(words("more", { n: fresh.length }));
+  if (hadFocus) fresh[0]?.querySelector("a")?.focus({ preventScroll: true });
+  hadFocus = false;
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
@@ -121,4 +144,10 @@ document.addEventListener("htmx:afterSwap", (event) => {
   // A menu that changed the results keeps the focus.
   if (!document.activeElement?.closest("#refine")) heading.focus({ preventScroll: true });
   scrollTo({ top: 0 });
+});
+
+// Who signs in now comes back to this search, and not to the page that it began on.
+document.addEventListener("htmx:pushedIntoHistory", (event) => {
+  const link = document.getElementById("sign-in");
+  if (link) link.search = new URLSearchParams({ next: event.detail.path }).toString();
 });

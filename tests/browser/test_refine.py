@@ -174,3 +174,41 @@ def test_results_are_downloaded_and_more_are_not_shown_of_a_picture_that_is_gone
     cache.clear()
     page.get_by_role("link", name="Show more").click()
     expect(page.get_by_role("status").first).to_contain_text("kept for an hour")
+
+
+def test_a_date_is_typed_to_its_end_and_counts_when_its_field_is_left(
+    open_page: OpenPage, gallery: list[Image]
+) -> None:
+    page = open_page(f"/?image={gallery[0].pk}")
+    page.keyboard.press("f")
+    since = page.locator("#id_since")
+    since.focus()
+    page.keyboard.type("01022025", delay=30)
+    page.wait_for_timeout(300)
+    assert "since=" not in page.url
+    expect(since).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".filters-set .chip")).to_have_count(1)
+    assert "since=2025-01-02" in page.url
+
+
+def test_a_field_of_a_panel_keeps_the_focus_while_the_results_change(open_page: OpenPage, gallery: list[Image]) -> None:
+    page = open_page(f"/?image={gallery[0].pk}")
+    page.keyboard.press("f")
+    kind = page.locator("#id_format")
+    kind.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".filters-set .chip")).to_have_count(1)
+    expect(page.locator("details[data-panel=filters]")).to_have_attribute("open", "")
+    expect(page.locator("#id_format")).to_be_focused()
+
+
+def test_who_asks_for_more_by_a_key_goes_on_at_the_first_new_result(open_page: OpenPage, gallery: list[Image]) -> None:
+    copy_rows(160)
+    page = open_page(f"/?image={gallery[0].pk}&k=24&offset=96")
+    more = page.get_by_role("link", name="Show more")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer .tile")).to_have_count(48)
+    expect(page.locator(".answer .tile").nth(24).locator("a").first).to_be_focused()
+    expect(page.locator("#status")).to_have_text("24 more results")

@@ -55,3 +55,31 @@ def test_staff_label_several_images_and_take_it_back(signed_in: OpenPage, galler
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("2 images have their old labels again.")).to_be_visible()
     assert labels.all_inner_texts() == before
+
+
+def test_enter_takes_no_label_off(signed_in: OpenPage, gallery: list[Image]) -> None:
+    page = signed_in(f"/datasets/{gallery[0].dataset.slug}/")
+    box = page.locator(".tile-select input").first
+    box.check()
+    box.press("Enter")
+    expect(page.get_by_text("Nothing was changed. Write a label or tags")).to_be_visible()
+    page.locator(".tile-select input").first.check()
+    bar = page.locator("#selection")
+    bar.locator("details[data-panel=describe] summary").click()
+    bar.get_by_label("Tags, with commas between them").fill("spring, garden")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 image is tagged spring, garden now.")).to_be_visible()
+    assert not Image.objects.filter(label="").exists()
+
+
+def test_on_a_phone_the_panels_of_the_bar_are_on_the_screen(signed_in: OpenPage, gallery: list[Image]) -> None:
+    page = signed_in(f"/datasets/{gallery[0].dataset.slug}/", viewport={"width": 390, "height": 844})
+    page.locator(".tile-select input").first.check()
+    bar = page.locator("#selection")
+    for panel in bar.locator("details.panel").all():
+        panel.locator("summary").click()
+        frame = panel.locator(".panel-body").bounding_box()
+        assert frame
+        assert 0 <= frame["x"] <= frame["x"] + frame["width"] <= 390
+        assert frame["y"] >= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

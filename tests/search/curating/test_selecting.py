@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,8 +15,9 @@ from django.core import signing
 from django.core.files.storage import default_storage
 from django.test import Client
 
-from search.curating import selecting
+from search.curating import selecting, trash
 from search.models import Dataset, Embedding, Image
+from search.views import deleted
 from tests.pictures import plain_png
 
 AddImage = Callable[..., Image]
@@ -227,3 +229,50 @@ def test_an_image_whose_files_are_lost_stays_where_it_is(
     assert copied.sha256 == whole.sha256
     kept = Path(default_storage.path(copied.thumbnail.name)).parents[1].rglob("*.jpg")
     assert [path.name for path in kept] == [Path(copied.thumbnail.name).name]
+
+
+def test_what_is_written_is_what_enter_gives(client: Client, add_image: AddImage, ann: User, own: Dataset) -> None:
+    image = add_image("red", dataset=own, label="old")
+    client.force_login(ann)
+    choose(client, "describe", [image], new_label="", new_tags="")
+    assert "Nothing was changed" in told(client)
+    choose(client, "label", [image], new_label=" ")
+    assert told(client) == "Write the label first."
+    image.refresh_from_db()
+    assert image.label == "old"
+    choose(client, "describe", [image], new_tags="a, b")
+    choose(client, "describe", [image], new_label="new")
+    image.refresh_from_db()
+    assert (image.label, image.tags) == ("new", ["a", "b"])
+    choose(client, "unlabel", [image])
+    image.refresh_from_db()
+    assert image.label == ""
+
+
+def test_all_that_was_deleted_comes_back_at_once(
+    client: Client, add_image: AddImage, ann: User, own: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deleted, "PER_PAGE", 2)
+    images = [add_image(colour, dataset=own) for colour in ("red", "blue", "green")]
+    other = add_image("black")
+    client.force_login(ann)
+    trash.discard([image.pk for image in [*images, other]])
+    page = client.get("/datasets/own/trash/").text
+    assert "Take all 3 images back" in page
+    answer = client.post("/selection/restore/", {"all_of": "own", "back": "/datasets/own/trash/"})
+    assert answer["Location"] == "/datasets/own/trash/"
+    assert own.images.count() == 3
+    client.post("/selection/restore/", {"all_of": other.dataset.slug})
+    assert not other.dataset.images.exists()
+
+
+def test_who_signs_in_comes_back_to_the_page_with_the_form(client: Client, own: Dataset) -> None:
+    address = "/jobs/7/stop/"
+    for referer, page in (
+        ("http://testserver/jobs/7/?page=2", "/jobs/7/?page=2"),
+        ("https://elsewhere.example/jobs/7/", "/"),
+        ("http://[::1", "/"),
+        ("", "/"),
+    ):
+        answer = client.post(address, headers={"Referer": referer})
+        assert answer["Location"] == f"/login/?next={quote(page)}", referer
