@@ -42,11 +42,31 @@ const KEYS = {
   x: () => inHit("input[name=chosen]"),
 };
 
+// Who speaks to the browser, or often touches a key by mistake, switches them off.
+const OFF = "single-keys-are-off";
+function areOn() {
+  try {
+    return !localStorage.getItem(OFF);
+  } catch {
+    return true;
+  }
+}
+const box = () => document.querySelector("[data-single-keys]");
+document.addEventListener("change", (event) => {
+  if (event.target !== box()) return;
+  try {
+    if (box().checked) localStorage.removeItem(OFF); else localStorage.setItem(OFF, "1");
+  } catch {
+    box().checked = true; // nothing can be remembered
+  }
+});
+box().checked = areOn();
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target.closest?.("input:not([type=checkbox], [type=file]), select, textarea")) return;
   const action = KEYS[event.key];
-  if (!action) return;
+  if (!action || !areOn()) return;
   event.preventDefault();
   action();
 });

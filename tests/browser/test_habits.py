@@ -176,3 +176,21 @@ def test_a_picture_that_waits_says_so_until_it_is_embedded(
     embedding.embed(encoder, [image.pk])
     expect(page.get_by_role("link", name="Find similar")).to_be_visible()
     expect(page.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_keys_of_one_letter_can_be_switched_off(open_page: OpenPage, gallery: list[Image]) -> None:
+    page = open_page(f"/?image={gallery[0].pk}")
+    page.get_by_role("button", name="Got it").click()
+    page.keyboard.press("?")
+    page.get_by_label("Keys of one letter or sign do something").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    expect(page.locator("details[data-panel=filters]")).not_to_have_attribute("open", "")
+    page.reload()
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_hidden()
+    page.get_by_role("button", name="Keyboard").click()
+    page.get_by_label("Keys of one letter or sign do something").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    expect(page.locator("details[data-panel=filters]")).to_have_attribute("open", "")
