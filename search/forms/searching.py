@@ -96,6 +96,8 @@ class SearchForm(forms.Form):
     blind = forms.BooleanField(required=False, label=_("Hide which is which"))
     offset = forms.IntegerField(required=False, min_value=0, max_value=_LARGEST_OFFSET, widget=forms.HiddenInput)
     after = PlaceField(required=False, max_length=60)
+    # So many were shown, further pages and all, to who comes back to this address.
+    shown = forms.IntegerField(required=False, min_value=1, max_value=MAX_HITS, widget=forms.HiddenInput)
 
     def __init__(self, data: QueryDict, files: Any = None, *, user: AbstractBaseUser | AnonymousUser) -> None:
         given = data.copy()
@@ -126,7 +128,8 @@ class SearchForm(forms.Form):
         """Which hits are asked for."""
         told = self.cleaned_data
         after = told["after"] if told["offset"] else None  # a place alone says nothing of its rank
-        return Page(k=told["k"], offset=told["offset"], after=after, sort=told["sort"])
+        k = told["k"] if told["offset"] else max(told["k"], told["shown"] or 0)
+        return Page(k=k, offset=told["offset"], after=after, sort=told["sort"])
 
     @property
     def question(self) -> str:

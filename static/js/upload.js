@@ -133,7 +133,21 @@ document.addEventListener("htmx:afterSettle", (event) => {
   say(words("more", { n: fresh.length }));
   if (hadFocus) fresh[0]?.querySelector("a")?.focus({ preventScroll: true });
   hadFocus = false;
+  rememberShown(fresh.length);
 });
+
+// Who opens a result and comes back finds all that was shown, where it was.
+const MOST_SHOWN = 1000;
+function rememberShown(nFresh) {
+  const here = new URL(location.href);
+  if (here.searchParams.has("offset")) return;
+  const next = document.querySelector("#more a[hx-get]");
+  const before = Number(here.searchParams.get("shown")) || nBefore;
+  const n = next ? Number(new URL(next.href).searchParams.get("offset")) : before + nFresh;
+  if (n > MOST_SHOWN) return;
+  here.searchParams.set("shown", n);
+  history.replaceState(history.state, "", here);
+}
 
 document.addEventListener("htmx:afterSwap", (event) => {
   const heading = document.querySelector("#main[data-results] h1");

@@ -212,3 +212,20 @@ def test_who_asks_for_more_by_a_key_goes_on_at_the_first_new_result(open_page: O
     expect(page.locator(".answer .tile")).to_have_count(48)
     expect(page.locator(".answer .tile").nth(24).locator("a").first).to_be_focused()
     expect(page.locator("#status")).to_have_text("24 more results")
+
+
+def test_who_comes_back_from_a_result_finds_it_where_it_was(open_page: OpenPage, gallery: list[Image]) -> None:
+    copy_rows(160)
+    page = open_page(f"/?image={gallery[0].pk}&k=24")
+    scroll_until(page, 96)
+    tile = page.locator(".answer .tile").nth(80)
+    name = tile.get_attribute("data-id")
+    tile.scroll_into_view_if_needed()
+    page.wait_for_load_state("networkidle")
+    page.goto(tile.locator(".tile-link").get_attribute("href") or "")
+    page.go_back()
+    expect(page.locator(".answer .tile").nth(80)).to_have_attribute("data-id", name or "")
+    expect(page.locator(".answer .tile").nth(80)).to_be_in_viewport()
+    assert "shown=" in page.url
+    # The number of results that was chosen stays what it was.
+    expect(page.locator("#id_k")).to_have_value("24")
