@@ -128,9 +128,11 @@ def _parameters(job: Job) -> list[tuple[str, Any]]:
     """Return what a job was asked, as people call it; ids, and what only programs know, are left out."""
     names = {
         "also": _("Datasets beside it"), "backbone": _("Backbone"), "dataset": _("Dataset"), "datasets": _("Datasets"),
-        "encoder": _("Encoder"), "encoders": _("Encoders"), "epochs": _("Epochs"), "label": _("Label"),
-        "labels": _("Labels from"), "name": _("Name"), "path": _("Path"), "preset": _("Recipe"),
-        "protocol": _("Protocol"), "queries_dataset": _("Queries from"), "seed": _("Seed"), "split": _("Split"),
+        "encoder": _("Encoder"), "encoders": _("Encoders"), "epochs": _("Epochs"),
+        "gallery_split": _("Split of the gallery"), "label": _("Label"), "labels": _("Labels from"),
+        "max_queries": _("Queries at most"), "name": _("Name"), "path": _("Path"), "preset": _("Recipe"),
+        "protocol": _("Protocol"), "queries_dataset": _("Queries from"), "queries_split": _("Split of the queries"),
+        "seed": _("Seed"), "split": _("Split"),
     }  # fmt: skip
     return [
         (names.get(name, name), value)
