@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -103,3 +104,13 @@ def test_it_takes_as_many_statements_for_many_images(
         add_image(f"rgb({n}, 0, 0)", embedded=False, label=f"label {n}")
     with django_assert_max_num_queries(6):
         contents(dataset)
+
+
+def test_what_was_refused_to_a_dataset_of_the_same_name_before_is_not_told(dataset: Dataset) -> None:
+    before = jobs.begin(Job.Kind.IMPORT, {"dataset": "Colours"})
+    Job.objects.filter(pk=before.pk).update(started_at=dataset.created_at - timedelta(days=1))
+    another = jobs.begin(Job.Kind.IMPORT, {"dataset": "Colours", "dataset_id": dataset.pk + 1})
+    own = jobs.begin(Job.Kind.IMPORT, {"dataset": "Colors", "dataset_id": dataset.pk})  # which it was called then
+    for job, code in ((before, "empty"), (another, "damaged"), (own, "truncated")):
+        Refusal.objects.create(job=job, source="a", code=code, reason="")
+    assert rows(dataset, "Files that imports refused") == [("truncated", 1)]
