@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from search.evaluation.protocol import Sides
 from search.models import Encoder, Image
+from search.work import jobs
 
 
 def n_learnt_from(encoder: Encoder, sides: Sides) -> int:
@@ -14,10 +15,7 @@ def n_learnt_from(encoder: Encoder, sides: Sides) -> int:
     A training takes all images of its dataset but those of the test split.
     """
     trainings = [one.spec["training"] for one in _lineage(encoder) if one.spec.get("training")]
-    asking = sides.protocol.queries_dataset
-    by_name = {asking.name: asking.pk}
-    # Encoders of older versions know the name alone, which the dataset may have had since.
-    if not any(one.get("dataset_id", by_name.get(one.get("dataset"))) == asking.pk for one in trainings):
+    if sides.protocol.queries_dataset not in [jobs.dataset_in(one) for one in trainings]:
         return 0
     queries = Image.objects.filter(pk__in=sides.queries.ids.tolist())
     return queries.exclude(split=Image.Split.TEST).count()

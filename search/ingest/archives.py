@@ -38,7 +38,7 @@ def begin(
     """
     name = _as_name(file.name or "")
     rule = "folder" if folders and not label else "none"
-    parameters = {"dataset": dataset.name, "dataset_id": dataset.pk, "path": name, "labels": rule, "label": label}
+    parameters = jobs.of_dataset(dataset) | {"path": name, "labels": rule, "label": label}
     job = jobs.begin(Job.Kind.IMPORT, parameters | {"split": split, "way": _WAY}, owner)
     arriving.keep(job, name, file)
     _leave(job)
@@ -100,7 +100,7 @@ def carry_out_for_worker(job_id: int) -> None:
 
 def _import(job: Job) -> None:
     told = job.parameters
-    dataset = Dataset.objects.filter(pk=told["dataset_id"]).first()
+    dataset = jobs.dataset_in(told)
     if dataset is None:
         raise DatasetDeleted
     source = open_source(arriving.path_of(job, told["path"]))

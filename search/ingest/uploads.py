@@ -27,7 +27,7 @@ class Outcome:
 
 def begin(dataset: Dataset, owner: Any) -> Job:
     """Begin the job of files that are going to be sent. The sweeper ends one into which none comes for minutes."""
-    parameters = {"dataset": dataset.name, "dataset_id": dataset.pk, "way": jobs.FROM_A_PAGE}
+    parameters = jobs.of_dataset(dataset) | {"way": jobs.FROM_A_PAGE}
     return jobs.begin(Job.Kind.IMPORT, parameters, owner)
 
 

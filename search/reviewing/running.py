@@ -53,8 +53,7 @@ def begin(dataset: Dataset, also: Sequence[Dataset] = (), encoder: str = "", own
     if encoder:
         encoders.by_name(encoder)
     parameters = {
-        "dataset": dataset.name,
-        "dataset_id": dataset.pk,
+        **jobs.of_dataset(dataset),
         "also": [one.name for one in also],
         "also_ids": [one.pk for one in also],
         "encoder": encoder,
@@ -76,7 +75,7 @@ def carry_out(job: Job, bars: Bars) -> Report:
     """Search as a job asks. Raises CannotFind, FindingStopped, encoders.NoEncoder."""
     started = time.monotonic()
     with jobs.failing(job, by_hand="Stopped by hand."):
-        dataset = Dataset.objects.filter(pk=job.parameters["dataset_id"]).first()
+        dataset = jobs.dataset_in(job.parameters)
         if dataset is None:
             raise CannotFind(f"The dataset {job.parameters['dataset']} is gone.")
         also = list(Dataset.objects.filter(pk__in=job.parameters["also_ids"]))

@@ -62,7 +62,7 @@ def free_name(wanted: str, otherwise: str) -> str:
     return wanted or next(name for n in range(1, 10_000) if not _is_taken(name := base if n == 1 else f"{base}-{n}"))
 
 
-def _told(dataset: Dataset) -> str:
+def _public_name(dataset: Dataset) -> str:
     """Return what the name of an encoder, which everybody sees, may tell of a dataset."""
     return dataset.slug if dataset.is_public else f"dataset-{dataset.pk}"
 
@@ -88,14 +88,14 @@ def begin(wanted: Wanted) -> Job:
             raise CannotTrain(
                 f"{wanted.preset} does not learn from feedback. The recipe that does: {linear_head.PRESET}."
             )
-        name = free_name(wanted.name, f"{wanted.preset}-{_told(wanted.dataset)}")
+        name = free_name(wanted.name, f"{wanted.preset}-{_public_name(wanted.dataset)}")
         return requests.begin_network(replace(wanted, name=name))
     backbone = encoders.by_name(wanted.backbone)
     known = {name: wanted.changes.get(name) for name in ("method", "shrinkage", "dim", "seed", "feedback")}
     request = HeadRequest(
         dataset=wanted.dataset,
         backbone=backbone,
-        name=free_name(wanted.name, f"{backbone.name}-{_told(wanted.dataset)}-head"),
+        name=free_name(wanted.name, f"{backbone.name}-{_public_name(wanted.dataset)}-head"),
         **{name: value for name, value in known.items() if value is not None},
     )
     return jobs.begin(Job.Kind.TRAIN, linear_head.as_parameters(request), wanted.owner)

@@ -16,6 +16,7 @@ from search.models import Dataset, Job
 from search.reviewing import running
 from search.reviewing.running import Report
 from search.text import counted
+from search.work import jobs
 from search.work.progress import Bars
 
 
@@ -85,7 +86,7 @@ replaces what the one before it found, and decisions stay."""
 
     def _tell(self, reports: list[Report]) -> None:
         for report in reports:
-            dataset = Dataset.objects.filter(pk=report.job.parameters["dataset_id"]).first()
+            dataset = jobs.dataset_in(report.job.parameters)
             self.stdout.write(f"{report.job.parameters['dataset']}: {report.job.message}")
             told = f"{counted(report.n_looked_at, 'pair')} of {counted(report.n_images, 'image')} looked at"
             self.stdout.write(f"  {told}, {report.seconds:.1f} s")
