@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator
@@ -51,7 +50,7 @@ class Command(SiteCommand):
         try:
             dataset = dataset_of_command(options["dataset"])
             if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, "It is a folder. Name a file")
+                raise CommandError(f"{path} cannot be written: It is a folder. Name a file.")
             with _whole(path) as file:
                 n_images = _write(file, dataset, options["format"], options["encoder"])
         except (UnknownDataset, encoders.NoEncoder, vectors.NothingEmbedded, vectors.ParquetMissing) as error:
