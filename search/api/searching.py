@@ -35,7 +35,6 @@ _BODY: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "properties": {"image": {"type": "string", "format": "binary"}, **FIELDS},
-                    "additionalProperties": False,
                 }
             },
             JSON: {
